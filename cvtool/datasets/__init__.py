@@ -1,0 +1,1 @@
+"""Reading the data sets that users have into one in-memory form."""

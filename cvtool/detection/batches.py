@@ -1,0 +1,179 @@
+"""Batches of augmented pictures and encoded boxes for a detector's training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import keras
+import numpy as np
+
+from cvtool.detection.augmentation import (
+    flip_horizontal,
+    jitter_colour,
+    mixup,
+    mosaic,
+    random_affine,
+)
+from cvtool.detection.encoding import encode
+from cvtool.detection.grid import STRIDES
+from cvtool.pictures.reading import read_picture
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly training pictures are changed; probabilities in [0, 1].
+
+    Attributes:
+        mosaic: how often four pictures are put together; else one is used.
+        mixup: how often the result is blended with a second such picture.
+        scale: smallest and largest size of a single picture on the square.
+    """
+
+    mosaic: float = 0.5
+    mixup: float = 0.0
+    scale: tuple[float, float] = (0.6, 1.5)
+
+
+class DetectionBatches(keras.utils.PyDataset):
+    """Training batches of one input size, shuffled and balanced by class.
+
+    The random numbers of a batch depend on the seed, the epoch and its index
+    alone, so a resumed training sees what an uninterrupted one would have.
+
+    Args:
+        dataset: DetectionDataset.
+        anchors: float array-like (S, A, 2) in pixels of this input size.
+        size: side of the square input in pixels.
+        batch: pictures in a batch.
+        seed, epoch: see above; `epoch` is the first one to be drawn.
+        augmentation: see Augmentation.
+        cache: dict shared between stages that keeps decoded pictures, or None
+            to decode them each time.
+        balance: see `repeat_factors`.
+        workers: threads that prepare batches.
+
+    A batch is uint8 (N, size, size, 3) and float32 (N, P, 6), see `encode`.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        anchors,
+        size,
+        batch,
+        *,
+        seed=0,
+        epoch=0,
+        augmentation=None,
+        strides=STRIDES,
+        cache=None,
+        balance=0.1,
+        workers=1,
+    ):
+        super().__init__(workers=workers, max_queue_size=8)
+        self.examples = dataset.examples
+        self.anchors, self.strides = anchors, strides
+        self.size, self.batch = size, batch
+        self.seed, self.epoch = seed, epoch
+        self.augmentation = augmentation or Augmentation()
+        self.cache = cache
+        self.factors = repeat_factors(dataset, balance)
+        self.shuffle()
+
+    def shuffle(self):
+        rng = np.random.default_rng([self.seed, self.epoch])
+        self.order = balanced_order(self.factors, len(self) * self.batch, rng)
+
+    def on_epoch_end(self):
+        self.epoch += 1
+        self.shuffle()
+
+    def __len__(self):
+        return max(1, len(self.examples) // self.batch)
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        chosen = self.order[index * self.batch : (index + 1) * self.batch]
+        samples = [self.sample(i, rng) for i in chosen]
+        targets = [
+            encode(boxes, class_ids, self.size, self.anchors, self.strides)
+            for _, boxes, class_ids in samples
+        ]
+        return np.stack([pixels for pixels, _, _ in samples]), np.stack(targets)
+
+    def sample(self, index, rng):
+        """One augmented sample (pixels, boxes, class_ids) that starts from example `index`."""
+        result = self.composed(index, rng)
+        if rng.random() < self.augmentation.mixup:
+            result = mixup(result, self.composed(rng.choice(self.order), rng), rng)
+        result = jitter_colour(*result, rng)
+        if rng.random() < 0.5:
+            result = flip_horizontal(*result)
+        return result
+
+    def composed(self, index, rng):
+        """A mosaic that starts from example `index`, or that example alone, on the square."""
+        if rng.random() < self.augmentation.mosaic:
+            others = rng.choice(self.order, 3)
+            return mosaic([self.read(i) for i in (index, *others)], self.size, rng)
+        return random_affine(*self.read(index), rng, size=self.size, scale=self.augmentation.scale)
+
+    def read(self, index):
+        """The example as (pixels, boxes, class_ids); crowds are left out."""
+        example = self.examples[index]
+        if self.cache is not None and index in self.cache:
+            return self.cache[index]
+        pixels, scale = shrunk(read_picture(example.path), 2 * self.size)
+        keep = ~example.crowd
+        sample = pixels, example.boxes[keep] * np.float32(scale), example.class_ids[keep]
+        if self.cache is not None:
+            self.cache[index] = sample
+        return sample
+
+
+def shrunk(pixels, longest):
+    """The picture no longer than `longest` pixels, and the factor it was resized by."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, longest / max(height, width))
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return pixels, scale
+
+
+def repeat_factors(dataset, threshold=0.1):
+    """How often to show each picture, so that rare classes are seen more.
+
+    Repeat factor sampling (Gupta et al. 2019, "LVIS", section 4.1): a class in
+    a share f of the pictures has the factor max(1, sqrt(threshold / f)), a
+    picture that of its rarest class.
+
+    Args:
+        dataset: DetectionDataset.
+        threshold: share of pictures below which a class counts as rare; 0 turns
+            balancing off.
+    Returns:
+        float array (examples,), 1 or more.
+    """
+    present = np.zeros((len(dataset.examples), len(dataset.classes)), bool)
+    for i, example in enumerate(dataset.examples):
+        present[i, example.class_ids] = True
+    share = np.maximum(present.mean(0), 1e-9)
+    factors = np.maximum(1.0, np.sqrt(threshold / share))
+    return np.where(present, factors, 1.0).max(1, initial=1.0)
+
+
+def balanced_order(factors, count, rng):
+    """Draw `count` picture indices in random order, each in proportion to its factor.
+
+    Each index comes up its expected number of times, rounded up or down at
+    random, so that no picture is left out for long by chance.
+    """
+    expected = factors * (count / factors.sum())
+    times = np.floor(expected + rng.random(len(expected))).astype(int)
+    order = rng.permutation(np.repeat(np.arange(len(factors)), times))
+    if len(order) < count:
+        more = rng.choice(len(factors), count - len(order), p=factors / factors.sum())
+        order = np.concatenate([order, more])
+    return order[:count]

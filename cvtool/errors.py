@@ -1,0 +1,34 @@
+"""Errors that a user can cause and mend.
+
+Each message is one line that names the file concerned and says what to do. The
+command line prints it and exits with 1; anything that is not a CvtoolError is a
+bug and shows its traceback.
+"""
+
+
+class CvtoolError(Exception):
+    """Base of every error that the user can act on."""
+
+
+class PictureError(CvtoolError):
+    """A picture or video that cannot be read."""
+
+
+class SourceError(CvtoolError):
+    """A source that holds no picture: a missing file, an empty folder, a dead URL."""
+
+
+class OutputError(CvtoolError):
+    """A result that cannot be written."""
+
+
+class ModelError(CvtoolError):
+    """A model that is unknown, missing, damaged or not of the kind asked for."""
+
+
+class DatasetError(CvtoolError):
+    """A data set that cannot be read."""
+
+
+class DeviceError(CvtoolError):
+    """A device that was asked for and is not there."""

@@ -1,0 +1,207 @@
+"""Presets: the named models, as `pretrained/presets.json` describes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cvtool.errors import ModelError
+from cvtool.models.near_names import unknown_name
+
+REMEDY = "install cvtool again"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetFile:
+    """One file of a preset.
+
+    Attributes:
+        path: where it is.
+        sha256: 64 hexadecimal digits.
+        bytes: its size.
+    """
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named model; see pretrained/README.md for what each is good for.
+
+    Attributes:
+        name: what `--model` takes.
+        task: "detect", ...; which command the model is for.
+        files: by kind: "litert" for the LiteRT interpreter, "weights" for Keras.
+        size: side of the square that the network sees by default, pixels.
+        classes: labels in the order of the class numbers.
+        architecture: what to build the network with, as its builder takes it.
+        anchors: detection only: for each scale, (width, height) of its anchors in
+            pixels of the network's input.
+        strides: detection only: pixels a grid cell, for each scale.
+        scores: data set and figures, measured with `cvtool evaluate`.
+        licence, data, recipe: of the weights; training data; the script that made them.
+    """
+
+    name: str
+    task: str
+    description: str
+    files: Mapping[str, PresetFile]
+    size: int
+    classes: tuple[str, ...]
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
+    strides: tuple[int, ...] = ()
+    licence: str = ""
+    data: str = ""
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str = ""
+
+
+def pretrained_folder() -> Path:
+    """The folder of the models that ship with cvtool.
+
+    In an installed wheel it lies inside the package; in a source checkout, and so
+    in an editable install, beside it.
+    """
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "_pretrained"
+    return inside if inside.is_dir() else package.parent / "pretrained"
+
+
+def load_presets(folder: str | Path | None = None) -> dict[str, Preset]:
+    """All presets by name, in the order of presets.json. Opens no model file.
+
+    Args:
+        folder: the folder with presets.json; None for the models that ship.
+    Raises:
+        ModelError: presets.json is missing or not what it should be.
+    """
+    folder = Path(folder) if folder is not None else pretrained_folder()
+    path = folder / "presets.json"
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path}: missing, so no model is known; {REMEDY}") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); {REMEDY}") from error
+    try:
+        return {name: _preset(name, entry, folder) for name, entry in entries.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: damaged ({error!r}); {REMEDY}") from error
+
+
+def find_model(model: str | Path, folder: str | Path | None = None) -> Preset:
+    """The preset of that name, or the model in that folder.
+
+    Args:
+        model: a preset's name; or a folder with a model.json, as a training leaves it:
+            one entry of presets.json with its "name", its files beside it. A Path is
+            always a folder.
+        folder: as for `load_presets`.
+    Raises:
+        ModelError: no such preset or folder, or a damaged model.json.
+    """
+    name, path = str(model), Path(model)
+    presets = load_presets(folder)
+    # A preset comes first: a folder of the same name can be given as ./name.
+    if name in presets and isinstance(model, str):
+        return presets[name]
+    if path.is_dir():
+        return read_model_folder(path)
+    if path.is_file():
+        raise ModelError(f"{path}: is a file; give the model's folder, the one with its model.json")
+    hint = " (nor is there such a folder)" if path.name != name else ""
+    raise ModelError(unknown_name("model", name, tuple(presets)) + hint)
+
+
+def read_model_folder(folder: str | Path) -> Preset:
+    """The model that a training left in a folder.
+
+    Raises:
+        ModelError: no model.json there, or not what it should be.
+    """
+    path = Path(folder) / "model.json"
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        return _preset(entry["name"], entry, Path(folder))
+    except FileNotFoundError:
+        raise ModelError(f"{folder}: no model.json in it; give the folder of a model") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: not the description of a model ({error!r})") from error
+
+
+def preset_file(preset: Preset, kind: str) -> Path:
+    """Path of one of a preset's files, seen to be there and undamaged.
+
+    The size is compared first, then the sha256: hashing costs a few milliseconds
+    for ten megabytes, and a damaged file would give wrong answers without a word.
+
+    Args:
+        preset: the model.
+        kind: "litert" or "weights".
+    Raises:
+        ModelError: the preset has no such file, or it is missing or damaged.
+    """
+    if kind not in preset.files:
+        raise ModelError(
+            f'model "{preset.name}" has no {kind} file, only {", ".join(preset.files) or "none"}'
+        )
+    problem = file_problem(preset.files[kind])
+    if problem:
+        raise ModelError(f"{problem}; {REMEDY}")
+    return preset.files[kind].path
+
+
+def verify(preset: Preset) -> list[str]:
+    """What is wrong with a preset's files, one line each; empty when all is well."""
+    problems = (file_problem(file) for file in preset.files.values())
+    return [problem for problem in problems if problem]
+
+
+def file_problem(file: PresetFile) -> str | None:
+    """What is wrong with a model file: missing, of another size, of another sha256; or None."""
+    try:
+        size = file.path.stat().st_size
+        if size != file.bytes:
+            return f"{file.path}: damaged, {size} bytes instead of {file.bytes}"
+        with file.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return f"{file.path}: missing"
+    except OSError as error:
+        return f"{file.path}: cannot be read ({error.strerror})"
+    if digest != file.sha256:
+        return f"{file.path}: damaged, its sha256 is not the one in presets.json"
+    return None
+
+
+def _preset(name: str, entry: Mapping[str, Any], folder: Path) -> Preset:
+    files = {
+        kind: PresetFile(folder / file["file"], file["sha256"], int(file["bytes"]))
+        for kind, file in entry["files"].items()
+    }
+    return Preset(
+        name=name,
+        task=entry["task"],
+        description=entry["description"],
+        files=files,
+        size=int(entry["size"]),
+        classes=tuple(entry["classes"]),
+        architecture=entry.get("architecture", {}),
+        anchors=tuple(
+            tuple((float(w), float(h)) for w, h in scale) for scale in entry.get("anchors", ())
+        ),
+        strides=tuple(int(s) for s in entry.get("strides", ())),
+        licence=entry.get("licence", ""),
+        data=entry.get("data", ""),
+        scores=entry.get("scores", {}),
+        recipe=entry.get("recipe", ""),
+    )

@@ -1,0 +1,140 @@
+"""Checkpoints: a training that is killed goes on from its last whole epoch.
+
+A run folder holds
+    last.weights.h5   weights and optimiser state after the last whole epoch
+    best.weights.h5   averaged weights of the epoch with the best score
+    state.json        epochs done, best score and its epoch
+    history.csv       one row an epoch
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Put the optimiser's moving average in place of the weights for a while."""
+    if not getattr(model.optimizer, "use_ema", False) or not model.optimizer.built:
+        yield
+        return
+    raw = [keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, raw, strict=True):
+            variable.assign(value)
+
+
+def read_state(folder):
+    """Read a run's state.
+
+    Returns:
+        dict with `epoch` (epochs done), `best` (best score or None) and
+        `best_epoch`; zeros for a run that has not begun.
+    """
+    path = Path(folder) / "state.json"
+    if not path.exists():
+        return {"epoch": 0, "best": None, "best_epoch": None}
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def resume(model, folder):
+    """Load the last checkpoint of a run, optimiser state included, if there is one.
+
+    Args:
+        model: compiled network of the run's architecture.
+        folder: run folder.
+    Returns:
+        the number of epochs already done.
+    """
+    folder = Path(folder)
+    state = read_state(folder)
+    if state["epoch"]:
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(folder / "last.weights.h5")
+    return state["epoch"]
+
+
+def save_weights(model, path):
+    """Save weights under a temporary name and rename, so that a kill leaves the old file."""
+    path = Path(path)
+    part = path.with_name(f"part-{path.name}")
+    model.save_weights(part)
+    os.replace(part, path)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """After each epoch: score, history row, last and best weights.
+
+    Args:
+        folder: run folder, made if missing.
+        score: function(model) -> dict of figures, called with the averaged
+            weights in place; None to keep no best weights.
+        metric: the figure that decides which epoch is best (higher is better).
+        every: score only each so many epochs; the last one always.
+    """
+
+    def __init__(self, folder, score=None, metric=None, every=1):
+        super().__init__()
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.score = score
+        self.metric = metric
+        self.every = every
+        self.total_epochs = None  # set it when `fit` is called once a stage
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
+        row["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+        state = read_state(self.folder)
+        last = epoch + 1 == (self.total_epochs or self.params.get("epochs"))
+        if self.score and (last or (epoch + 1) % self.every == 0):
+            with averaged_weights(self.model):
+                figures = self.score(self.model)
+                value = figures[self.metric]
+                if state["best"] is None or value > state["best"]:
+                    state |= {"best": value, "best_epoch": epoch + 1}
+                    save_weights(self.model, self.folder / "best.weights.h5")
+            row |= figures
+            if logs is not None:
+                logs |= figures
+        append_history(self.folder / "history.csv", row)
+        save_weights(self.model, self.folder / "last.weights.h5")
+        # The state is written last: it names only what is already on disk.
+        part = self.folder / "part-state.json"
+        part.write_text(json.dumps(state | {"epoch": epoch + 1}), encoding="utf-8")
+        os.replace(part, self.folder / "state.json")
+
+
+def append_history(path, row):
+    """Add a row to history.csv.
+
+    Rows of epochs that a kill interrupted after they were written are dropped,
+    and columns may differ from row to row (a score is not taken at each epoch).
+    """
+    rows = [r for r in read_history(path) if int(r["epoch"]) < row["epoch"]] + [row]
+    columns = list(dict.fromkeys(key for r in rows for key in r))
+    part = Path(path).with_name("part-history.csv")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(part, path)
+
+
+def read_history(path):
+    """Read history.csv as a list of dicts of strings; empty if there is none."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,205 @@
+"""Pre-train the shared backbone: classification of Tiny-ImageNet-200.
+
+    python pretrained/recipes/pretrain_backbone.py --data tiny-imagenet-200 --out runs/backbone
+
+Reads the data set's own layout (train/CLASS/images/*.JPEG, val/images with
+val_annotations.txt). Train is Tiny-ImageNet's train, dev its val, untouched.
+Writes a run folder (see cvtool/training/checkpoints.py) and, at the end,
+backbone.weights.h5 and scores.json. Start it again with the same arguments to
+go on after an interruption. Any Keras backend will do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+
+from cvtool.backbones import csp_backbone
+from cvtool.training.checkpoints import Checkpoint, resume, save_weights
+from cvtool.training.precision import set_precision
+from cvtool.training.reports import Progress, plot_history
+from cvtool.training.schedules import WarmupCosine, adamw
+
+SIDE = 64
+
+
+def main():
+    args = parse_arguments()
+    keras.utils.set_random_seed(args.seed)
+    policy = set_precision(args.precision)
+    args.out.mkdir(parents=True, exist_ok=True)
+    train_pixels, train_labels = read_split(args.data, "train", args.out / "cache")
+    val_pixels, val_labels = read_split(args.data, "val", args.out / "cache")
+    if args.limit:
+        keep = np.random.default_rng(args.seed).permutation(len(train_labels))[: args.limit]
+        train_pixels, train_labels = train_pixels[keep], train_labels[keep]
+        val_pixels, val_labels = val_pixels[: args.limit], val_labels[: args.limit]
+
+    model = classifier()
+    stages = parse_stages(args.stages)
+    epochs = sum(count for _, count in stages)
+    steps_per_epoch = len(train_labels) // args.batch
+    schedule = WarmupCosine(args.learning_rate, epochs * steps_per_epoch, steps_per_epoch // 2)
+    optimizer = adamw(model, schedule, weight_decay=args.weight_decay)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
+
+    def score(network):
+        return {"val_top1": top1(network, val_pixels, val_labels)}
+
+    checkpoint = Checkpoint(args.out, score, "val_top1")
+    checkpoint.total_epochs = epochs
+    progress = Progress(epochs)
+    compile_args = {"optimizer": optimizer, "loss": loss, "metrics": ["accuracy"]}
+    model.compile(**compile_args)
+    done = resume(model, args.out)
+    end = 0
+    for side, count in stages:
+        end += count
+        if done >= end:
+            continue
+        # A new stage has another picture size, so the step is traced anew.
+        model.compile(**compile_args)
+        batches = TrainingBatches(
+            train_pixels, train_labels, args.batch, side, args.seed, epoch=done
+        )
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=end,
+            verbose=0,
+            callbacks=[checkpoint, progress],
+        )
+        done = end
+
+    model.load_weights(args.out / "best.weights.h5")
+    save_weights(model.get_layer("csp"), args.out / "backbone.weights.h5")
+    scores = {
+        "train": "Tiny-ImageNet-200 train",
+        "dev": "Tiny-ImageNet-200 val",
+        "epochs": epochs,
+        "seed": args.seed,
+        "val_top1": top1(model, val_pixels, val_labels),
+    }
+    (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    plot_history(args.out)
+    print(json.dumps(scores))
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder tiny-imagenet-200")
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--stages", default="64:60", help="SIDE:EPOCHS,... in order")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.03)
+    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
+    return parser.parse_args()
+
+
+def parse_stages(text):
+    """Read "48:4,64:8" as [(48, 4), (64, 8)]."""
+    return [tuple(int(n) for n in part.split(":")) for part in text.split(",")]
+
+
+def classifier(classes=200, dropout=0.1):
+    """The backbone with average pooling and a linear layer; outputs logits (N, classes)."""
+    pixels = keras.Input((None, None, 3), name="pixels")
+    features = csp_backbone()(pixels)[-1]
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(features)
+    x = keras.layers.Dropout(dropout, name="dropout")(x)
+    logits = keras.layers.Dense(classes, dtype="float32", name="logits")(x)
+    return keras.Model(pixels, logits, name="tiny200")
+
+
+def read_split(root, split, cache):
+    """Read a split as uint8 (N, 64, 64, 3) RGB and int64 (N,); decoded once, then cached."""
+    cache.mkdir(parents=True, exist_ok=True)
+    files = cache / f"{split}_pixels.npy", cache / f"{split}_labels.npy"
+    if all(f.exists() for f in files):
+        return np.load(files[0]), np.load(files[1])
+    classes = sorted((root / "wnids.txt").read_text().split())
+    number = {name: i for i, name in enumerate(classes)}
+    if split == "train":
+        items = [
+            (path, number[name])
+            for name in classes
+            for path in sorted((root / "train" / name / "images").glob("*.JPEG"))
+        ]
+    else:
+        lines = (root / "val" / "val_annotations.txt").read_text().splitlines()
+        rows = [line.split("\t") for line in lines]
+        items = [(root / "val" / "images" / row[0], number[row[1]]) for row in rows]
+    pixels = np.empty((len(items), SIDE, SIDE, 3), np.uint8)
+    for i, (path, _) in enumerate(items):
+        pixels[i] = cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1]
+    labels = np.array([label for _, label in items])
+    for file, values in zip(files, (pixels, labels), strict=True):
+        part = file.with_suffix(".part.npy")
+        np.save(part, values)
+        os.replace(part, file)
+    return pixels, labels
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """Shuffled, augmented batches: flips, shifted crops, brightness and contrast.
+
+    Each batch's random numbers depend on the seed, the epoch and its index
+    alone, so a resumed training sees what an uninterrupted one would have.
+    """
+
+    def __init__(self, pixels, labels, batch, side, seed, epoch=0):
+        super().__init__(workers=1, max_queue_size=8)
+        self.pixels, self.batch, self.side = pixels, batch, side
+        self.one_hot = np.eye(200, dtype=np.float32)[labels]
+        self.seed, self.epoch = seed, epoch
+        self.shuffle()
+
+    def shuffle(self):
+        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.pixels))
+
+    def on_epoch_end(self):
+        self.epoch += 1
+        self.shuffle()
+
+    def __len__(self):
+        return len(self.pixels) // self.batch
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        chosen = np.sort(self.order[index * self.batch : (index + 1) * self.batch])
+        pictures = [augment(p, self.side, rng) for p in self.pixels[chosen]]
+        return np.stack(pictures), self.one_hot[chosen]
+
+
+def augment(pixels, side, rng, shift=8):
+    """Flip, crop after padding by reflection, resize to `side`, change light and contrast."""
+    if rng.random() < 0.5:
+        pixels = pixels[:, ::-1]
+    padded = cv2.copyMakeBorder(pixels, *[shift] * 4, cv2.BORDER_REFLECT_101)
+    y, x = rng.integers(0, 2 * shift + 1, 2)
+    pixels = padded[y : y + SIDE, x : x + SIDE]
+    if side != SIDE:
+        pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+    gain, offset = rng.uniform(0.75, 1.25), rng.uniform(-25, 25)
+    levels = (np.arange(256) - 128) * gain + 128 + offset
+    return np.clip(levels, 0, 255).astype(np.uint8)[pixels]
+
+
+def top1(model, pixels, labels, batch=250):
+    """Part of the pictures whose best class is the true one."""
+    predicted = model.predict(pixels, batch_size=batch, verbose=0).argmax(-1)
+    return float((predicted == labels).mean())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""Train the default detector `everyday`: YOLO on everyday20 from the pre-trained backbone.
+
+    python pretrained/recipes/train_everyday.py --data everyday20 \
+        --backbone runs/backbone/backbone.weights.h5 --out runs/everyday
+
+`--data` holds instances_train.json, instances_val.json and images/train,
+images/val. Train and val are the data set's own splits; the epoch kept is the
+one with the best mAP50 on val. Writes a run folder (see
+cvtool/training/checkpoints.py) with anchors.json and scores.json. Start it
+again with the same arguments to go on after an interruption. Any Keras backend
+will do. `export_everyday.py` turns the run into the shipped files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cvtool.datasets.coco import read_coco
+from cvtool.detection.anchors import kmeans_anchors, mean_best_iou
+from cvtool.detection.batches import Augmentation, DetectionBatches
+from cvtool.detection.decoding import decode, select
+from cvtool.detection.grid import STRIDES
+from cvtool.detection.letterbox import letterbox, unletterbox_boxes
+from cvtool.detection.loss import YoloLoss
+from cvtool.detection.metrics import evaluate_detections
+from cvtool.detection.yolo import yolo
+from cvtool.pictures.reading import read_picture
+from cvtool.training.checkpoints import Checkpoint, resume
+from cvtool.training.precision import set_precision
+from cvtool.training.reports import Progress, plot_history
+from cvtool.training.schedules import WarmupCosine, adamw
+
+# Anchors are in pixels of this input size; other sizes scale them.
+ANCHOR_SIZE = 320
+
+
+def main():
+    args = parse_arguments()
+    keras.utils.set_random_seed(args.seed)
+    policy = set_precision(args.precision)
+    args.out.mkdir(parents=True, exist_ok=True)
+    train = read_coco(args.data / "instances_train.json")
+    val = read_coco(args.data / "instances_val.json")
+    if args.limit:
+        train = shortened(train, args.limit)
+        val = shortened(val, args.limit)
+    anchors = fit_anchors(train, args.out)
+
+    model = yolo(len(train.classes))
+    if args.backbone:
+        model.get_layer("csp").load_weights(args.backbone)
+    stages = parse_stages(args.stages)
+    epochs = sum(count for _, count, _ in stages)
+    steps = max(1, len(train.examples) // args.batch)
+    schedule = WarmupCosine(args.learning_rate, epochs * steps, min(steps, 500))
+    optimizer = adamw(model, schedule, weight_decay=args.weight_decay)
+    print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
+
+    cache, val_cache = {}, {}
+    progress = Progress(epochs)
+    checkpoint = Checkpoint(args.out, metric="mAP50", every=args.score_every)
+    checkpoint.total_epochs = epochs
+    done = end = 0
+    for number, (size, count, mosaic_share) in enumerate(stages):
+        end += count
+        scaled = anchors * (size / ANCHOR_SIZE)
+        loss = YoloLoss(scaled, size, len(train.classes))
+        model.compile(optimizer, loss)
+        if number == 0:
+            done = resume(model, args.out)
+        if done >= end:
+            continue
+        batches = DetectionBatches(
+            train,
+            scaled,
+            size,
+            args.batch,
+            seed=args.seed,
+            epoch=done,
+            augmentation=Augmentation(mosaic=mosaic_share, mixup=args.mixup),
+            cache=cache,
+            workers=args.workers,
+        )
+        checkpoint.score = lambda network, size=size, scaled=scaled: {
+            key: value
+            for key, value in score(network, val, scaled, size, val_cache).items()
+            if key in ("mAP50", "mAP50_95")
+        }
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=end,
+            verbose=0,
+            callbacks=[checkpoint, progress],
+        )
+        done = end
+
+    model.load_weights(args.out / "best.weights.h5")
+    scores = {
+        "train": "everyday20 train",
+        "dev": "everyday20 val",
+        "epochs": epochs,
+        "seed": args.seed,
+        "size": size,
+        **score(model, val, scaled, size, val_cache),
+    }
+    (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    plot_history(args.out)
+    print(json.dumps({k: scores[k] for k in ("mAP50", "mAP50_95")}))
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder everyday20")
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--backbone", type=Path, help="weights to start the backbone from")
+    parser.add_argument(
+        "--stages",
+        default="320:90:0.7,320:10:0",
+        help="SIZE:EPOCHS:MOSAIC,... in order; MOSAIC is the share of mosaics",
+    )
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.03)
+    parser.add_argument("--mixup", type=float, default=0.0)
+    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--score-every", type=int, default=1, help="epochs between scores")
+    parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
+    return parser.parse_args()
+
+
+def parse_stages(text):
+    """Read "192:10:0.5,320:4:0" as [(192, 10, 0.5), (320, 4, 0.0)]."""
+    parts = [part.split(":") for part in text.split(",")]
+    return [(int(size), int(epochs), float(share)) for size, epochs, share in parts]
+
+
+def shortened(dataset, count):
+    """The first `count` examples of a data set."""
+    return type(dataset)(dataset.classes, dataset.examples[:count], dataset.category_ids)
+
+
+def fit_anchors(dataset, folder):
+    """Three anchors for each scale, float array (3, 3, 2) in pixels at ANCHOR_SIZE."""
+    path = folder / "anchors.json"
+    if path.exists():
+        return np.array(json.loads(path.read_text())["anchors"])
+    sizes = np.concatenate(
+        [
+            (e.boxes[:, 2:] - e.boxes[:, :2]) * (ANCHOR_SIZE / max(e.width, e.height))
+            for e in dataset.examples
+        ]
+    )
+    anchors = kmeans_anchors(sizes, 9).round(1)
+    report = {
+        "anchors": anchors.reshape(3, 3, 2).tolist(),
+        "mean_best_iou": round(mean_best_iou(sizes, anchors), 4),
+    }
+    path.write_text(json.dumps(report))
+    print(f"anchors at {ANCHOR_SIZE} px: {report}", flush=True)
+    return anchors.reshape(3, 3, 2)
+
+
+def score(model, dataset, anchors, size, cache, batch=20):
+    """Evaluate on a data set at one input size; `cache` keeps the letterboxed pictures."""
+    predictions = []
+    if cache.get("size") != size:
+        cache.clear()
+        cache["size"] = size
+        cache["pictures"] = [letterbox(read_picture(e.path), size) for e in dataset.examples]
+    for start in range(0, len(dataset.examples), batch):
+        pictures = cache["pictures"][start : start + batch]
+        raw = model.predict_on_batch(np.stack([pixels for pixels, _, _ in pictures]))
+        examples = dataset.examples[start : start + batch]
+        for row, example, (_, scale, padding) in zip(raw, examples, pictures, strict=True):
+            boxes, scores, class_ids = select(
+                *decode(row, size, anchors, STRIDES, min_score=0.005), max_iou=0.6, max_boxes=100
+            )
+            boxes = unletterbox_boxes(boxes, scale, padding, example.height, example.width)
+            predictions.append((boxes, scores, class_ids))
+    report = evaluate_detections(dataset, predictions)
+    keys = ("mAP50", "mAP50_95", "per_class", "precision", "recall", "pictures")
+    return {key: report[key] for key in keys}
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ network's output as float32 NumPy array, with a `name`: "litert" or "tensorflow"
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,10 @@ class TensorFlowEngine:
         tensorflow = import_tensorflow()
         model = build()
         try:
-            model.load_weights(weights)
+            with warnings.catch_warnings():
+                # Keras warns of each part that a foreign file lacks, before it raises.
+                warnings.simplefilter("ignore")
+                model.load_weights(weights)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
                 f"{weights}: not the weights of this network ({first_line(error)})"

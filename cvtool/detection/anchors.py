@@ -96,8 +96,7 @@ def _run(sizes, centres, iterations) -> tuple[float, np.ndarray]:
         assigned = nearest
         counts = np.bincount(nearest, minlength=k)
         sums = [np.bincount(nearest, sizes[:, side], minlength=k) for side in (0, 1)]
-        centres = np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]
-        # A centre that lost all its boxes starts again at those served worst.
-        lost = np.flatnonzero(counts == 0)
-        centres[lost] = sizes[np.argsort(reached, kind="stable")[: len(lost)]]
+        means = np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]
+        # A centre that lost all its boxes stays where it was.
+        centres = np.where(counts[:, None] > 0, means, centres)
     return best

@@ -122,9 +122,7 @@ def evaluate_detector(
     for example, picture in zip(dataset.examples, stream, strict=True):
         check_size(example, picture.pixels)
         start = time.perf_counter()
-        found = detector(
-            picture.pixels, min_score=MIN_SCORE, max_iou=MAX_IOU, max_boxes=MAX_BOXES
-        )
+        found = detector(picture.pixels, min_score=MIN_SCORE, max_iou=MAX_IOU, max_boxes=MAX_BOXES)
         seconds += time.perf_counter() - start
         predictions.append(as_prediction(found, dataset.classes))
         if on_picture is not None:

@@ -109,7 +109,7 @@ def evaluate_with_curves(
     precision = coco.eval["precision"][..., 0, 0]
     scores = coco.eval["scores"][..., 0, 0]
 
-    pictures, class_ids, confidences, right = _judged(coco)
+    _, class_ids, confidences, right = _judged(coco)
     curves, per_class = {}, {}
     for number, name in enumerate(dataset.classes):
         if not truths[number]:

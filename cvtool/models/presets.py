@@ -108,15 +108,16 @@ def find_model(model: str | Path, folder: str | Path | None = None) -> Preset:
         ModelError: no such preset or folder, or a damaged model.json.
     """
     name, path = str(model), Path(model)
-    presets = load_presets(folder)
     # A preset comes first: a folder of the same name can be given as ./name.
-    if name in presets and isinstance(model, str):
+    bare = isinstance(model, str) and path.name == name
+    presets = load_presets(folder) if bare or not path.exists() else {}
+    if bare and name in presets:
         return presets[name]
     if path.is_dir():
         return read_model_folder(path)
     if path.is_file():
         raise ModelError(f"{path}: is a file; give the model's folder, the one with its model.json")
-    hint = " (nor is there such a folder)" if path.name != name else ""
+    hint = "" if bare else " (nor is there such a folder)"
     raise ModelError(unknown_name("model", name, tuple(presets)) + hint)
 
 

@@ -17,6 +17,7 @@ import argparse
 import json
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
@@ -42,6 +43,8 @@ ANCHOR_SIZE = 320
 def main():
     args = parse_arguments()
     keras.utils.set_random_seed(args.seed)
+    # OpenCV's threads would compete with the training for the same cores.
+    cv2.setNumThreads(1)
     policy = set_precision(args.precision)
     args.out.mkdir(parents=True, exist_ok=True)
     train = read_coco(args.data / "instances_train.json")

@@ -1,0 +1,243 @@
+"""The files that `cvtool detect` writes of each picture, and what it must not touch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvtool.errors import CvtoolError, OutputError
+from cvtool.pictures.writing import same_file, write_picture, write_text
+
+if TYPE_CHECKING:
+    from cvtool.detection.detector import Detection
+    from cvtool.pictures.sources import Picture
+
+CLASSES_FILE = "classes.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where results of one picture go; None where none is wanted or allowed."""
+
+    picture: Path | None
+    labels: Path | None
+
+
+class ResultFiles:
+    """Annotated pictures and videos, crops and label files, below one folder each.
+
+    Args:
+        out, crops, labels: the folders; None writes nothing of the kind.
+        classes: labels in the order of the class numbers, for the label files.
+        every: which frames of a video come, to give the written one its speed.
+        inputs: files named as sources, which are never written to.
+        overwrite: replace files that are there.
+        on_error: gets the error of each file that cannot be written; the rest goes on.
+    """
+
+    def __init__(
+        self,
+        *,
+        out: Path | None,
+        crops: Path | None,
+        labels: Path | None,
+        classes: Sequence[str],
+        every: int,
+        inputs: Iterable[str],
+        overwrite: bool,
+        on_error: Callable[[CvtoolError], None],
+    ):
+        self._out, self._crops, self._labels = out, crops, labels
+        self._classes = classes
+        self._every = every
+        self._inputs = frozenset(os.path.realpath(path) for path in inputs)
+        self._overwrite = overwrite
+        self._on_error = on_error
+        self._video: _OpenVideo | None = None
+        self._refused_video: Path | None = None
+
+    def __enter__(self) -> ResultFiles:
+        if self._labels is not None:
+            self._write_classes()
+        return self
+
+    def targets(self, picture: Picture) -> Targets:
+        """Where this picture's results go, found out before any work is done for them.
+
+        What is there already, and the input itself, is reported and left out.
+        """
+        labels = None
+        if self._labels is not None:
+            labels = self._allowed(self._labels / _frame_path(picture).with_suffix(".txt"), picture)
+        if self._out is None:
+            return Targets(None, labels)
+        path = self._out / picture.relative
+        if picture.frame is None:
+            self._end_video()
+            return Targets(self._allowed(path, picture), labels)
+        return Targets(self._open_video(path, picture), labels)
+
+    def write(
+        self, picture: Picture, detections: Sequence[Detection], targets: Targets
+    ) -> str | None:
+        """Write them; return the path of the annotated picture or video, None if there is none."""
+        if targets.labels is not None:
+            self._try(self._write_labels, targets.labels, picture, detections)
+        if self._crops is not None:
+            self._try(self._write_crops, self._crops, picture, detections)
+        if targets.picture is None:
+            return None
+        done = self._try(self._write_annotated, targets.picture, picture, detections)
+        return str(targets.picture) if done else None
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        # Ctrl-C is the way to end a webcam's stream, so what it showed is kept.
+        wanted = kind is KeyboardInterrupt and self._video is not None and self._video.live
+        if kind is None or wanted:
+            self._end_video()
+        elif self._video is not None:
+            self._video.stack.__exit__(kind, error, trace)
+
+    def _allowed(self, path: Path, picture: Picture) -> Path | None:
+        if os.path.realpath(path) in self._inputs or same_file(path, picture.name):
+            self._on_error(
+                OutputError(f"{path}: is an input, never overwritten; use another --out")
+            )
+        elif not self._overwrite and os.path.lexists(path):
+            self._on_error(OutputError(f"{path}: already exists; use --overwrite or another --out"))
+        else:
+            return path
+        return None
+
+    def _open_video(self, path: Path, picture: Picture) -> Path | None:
+        if self._video is not None and self._video.path == path:
+            return path
+        self._end_video()
+        if self._refused_video == path:
+            return None
+        if self._allowed(path, picture) is not None:
+            from cvtool.pictures.video import VideoWriter
+
+            speed = picture.fps / self._every if picture.fps else None
+            stack = ExitStack()
+            writer = VideoWriter(path, speed, overwrite=self._overwrite)
+            if self._try(stack.enter_context, writer):
+                self._video = _OpenVideo(path, writer, stack, live=picture.frames is None)
+                return path
+        self._refused_video = path
+        return None
+
+    def _end_video(self) -> None:
+        if self._video is not None:
+            video, self._video = self._video, None
+            self._try(video.stack.close)
+
+    def _write_annotated(self, path: Path, picture: Picture, detections) -> None:
+        import numpy as np
+
+        from cvtool.pictures.drawing import draw_boxes
+
+        boxes = np.array([d.box for d in detections], np.float64).reshape(-1, 4)
+        labels = [d.label for d in detections]
+        pixels = draw_boxes(picture.pixels, boxes, labels, [d.score for d in detections])
+        if picture.frame is None:
+            write_picture(path, pixels, overwrite=self._overwrite, source=picture.name)
+            return
+        try:
+            self._video.writer.write(pixels)
+        except OutputError as error:
+            video, self._video = self._video, None
+            self._refused_video = path
+            video.stack.__exit__(type(error), error, None)
+            raise
+
+    def _write_labels(self, path: Path, picture: Picture, detections) -> None:
+        from cvtool.detection.label_files import yolo_text
+
+        text = yolo_text(detections, self._classes, *picture.pixels.shape[:2])
+        write_text(path, text, overwrite=self._overwrite, source=picture.name)
+
+    def _write_crops(self, folder: Path, picture: Picture, detections) -> None:
+        height, width = picture.pixels.shape[:2]
+        below = _frame_path(picture)
+        suffix = below.suffix if picture.frame is None else ".jpg"
+        for number, detection in enumerate(detections, 1):
+            left, top, right, bottom = detection.box
+            # Whole pixels, at least one, whatever the box.
+            left, top = min(max(int(left), 0), width - 1), min(max(int(top), 0), height - 1)
+            right, bottom = max(left + 1, round(right)), max(top + 1, round(bottom))
+            pixels = picture.pixels[top:bottom, left:right]
+            label = detection.label.replace(" ", "-").replace("/", "-")
+            path = folder / below.with_name(f"{below.stem}-{number}-{label}{suffix}")
+            write_picture(path, pixels, overwrite=self._overwrite, source=picture.name)
+
+    def _write_classes(self) -> None:
+        """The names that the numbers in the label files stand for."""
+        path = self._labels / CLASSES_FILE
+        text = "".join(f"{label}\n" for label in self._classes)
+        if path.is_file() and path.read_bytes() == text.encode():
+            return
+        write_text(path, text, overwrite=self._overwrite)
+
+    def _try(self, action: Callable, *arguments: Any) -> bool:
+        try:
+            action(*arguments)
+        except OutputError as error:
+            self._on_error(error)
+            return False
+        return True
+
+
+@dataclass
+class _OpenVideo:
+    path: Path
+    writer: Any
+    stack: ExitStack
+    live: bool
+
+
+def _frame_path(picture: Picture) -> Path:
+    """Its own relative path for each frame; for a still picture its relative path."""
+    if picture.frame is None:
+        return picture.relative
+    return picture.relative.with_name(f"{picture.relative.stem}-{picture.frame:06}.jpg")
+
+
+def own_results(sources: Iterable[str], folders: Iterable[Path | None]) -> Callable[[str], bool]:
+    """Tell pictures that this or an earlier run wrote from those to look at.
+
+    A folder source may hold the output folder, as in `cvtool detect .`, and is still being
+    listed while results appear in it.
+
+    Args:
+        sources: as given.
+        folders: where results go.
+    Returns:
+        a function of a picture's name: True for a file inside one of the folders, unless a
+        source lies in that folder itself and so asks for it.
+    """
+    asked = [os.path.abspath(source) + os.sep for source in sources]
+    inside = [os.path.abspath(folder) + os.sep for folder in folders if folder is not None]
+    inside = [folder for folder in inside if not any(a.startswith(folder) for a in asked)]
+
+    def is_own(name: str) -> bool:
+        return bool(inside) and os.path.abspath(name).startswith(tuple(inside))
+
+    return is_own
+
+
+def refuse_source_as_output(sources: Iterable[str], folder: Path | None) -> None:
+    """Refuse a folder that is both read and written: results could replace what is yet to come.
+
+    Raises:
+        OutputError: naming it.
+    """
+    if folder is None:
+        return
+    for source in sources:
+        if os.path.isdir(source) and same_file(source, folder):
+            raise OutputError(f"{folder}: holds the input pictures; use another --out")

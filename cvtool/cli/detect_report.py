@@ -1,0 +1,169 @@
+"""What `cvtool detect` prints of each picture: a table for people, or JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cvtool.cli import console
+
+if TYPE_CHECKING:
+    from cvtool.detection.detector import Detection
+    from cvtool.pictures.sources import Picture
+
+Record = dict[str, Any]
+
+# Scores shown for one label in a line; the rest are counted.
+SCORES_SHOWN = 3
+
+
+def make_record(
+    picture: Picture,
+    detections: Sequence[Detection],
+    *,
+    model: str,
+    engine: str,
+    seconds: float,
+    output: str | None,
+) -> Record:
+    """The documented JSON object of one picture or frame."""
+    height, width = picture.pixels.shape[:2]
+    record: Record = {"picture": picture.name, "width": width, "height": height}
+    if picture.frame is not None:
+        record |= {"frame": picture.frame, "time": round(picture.time or 0.0, 4)}
+    return record | {
+        "model": model,
+        "engine": engine,
+        "seconds": round(seconds, 5),
+        "detections": [detection.to_dict() for detection in detections],
+        "output": output,
+    }
+
+
+class JsonLines:
+    """One object a line, as soon as it is known."""
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def add(self, record: Record) -> None:
+        print(console.to_json(record), flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class JsonArray:
+    """One array, written as it grows and closed whatever happens, so that it always parses."""
+
+    def __enter__(self) -> JsonArray:
+        self._before = ""
+        sys.stdout.write("[")
+        return self
+
+    def add(self, record: Record) -> None:
+        sys.stdout.write(f"{self._before}\n{console.to_json(record)}")
+        self._before = ","
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        # After a broken pipe there is nobody left to close it for.
+        if kind is None or not issubclass(kind, BrokenPipeError):
+            sys.stdout.write("\n]\n")
+
+
+class SingleTable:
+    """Every object of the one picture."""
+
+    def __enter__(self) -> SingleTable:
+        return self
+
+    def add(self, record: Record) -> None:
+        detections = record["detections"]
+        head = f"{record['picture']}: {_size(record)} pixels, {_milliseconds(record)} ms"
+        print(f"{head}, {len(detections)} object{'' if len(detections) == 1 else 's'}")
+        if detections:
+            rows = [
+                (d["label"], f"{d['score']:.2f}", *(f"{edge:.0f}" for edge in d["box"]))
+                for d in detections
+            ]
+            edges = ("left", "top", "right", "bottom")
+            console.print_table(
+                console.table(("object", "score", *edges), rows, right=("score", *edges))
+            )
+        else:
+            console.say("nothing found; a lower --score or a larger --size may find more")
+        if record["output"]:
+            print(f"annotated picture: {record['output']}")
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class RunningTable:
+    """A line a picture, printed as they come; a video gets one line at its end."""
+
+    def __enter__(self) -> RunningTable:
+        self._headed = False
+        self._video: Record | None = None
+        return self
+
+    def add(self, record: Record) -> None:
+        if self._video and self._video["picture"] != record["picture"]:
+            self._end_video()
+        if "frame" in record:
+            self._add_frame(record)
+        else:
+            objects = summarise(record["detections"])
+            self._line(record, _milliseconds(record), objects)
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if self._video and (kind is None or not issubclass(kind, BrokenPipeError)):
+            self._end_video()
+
+    def _add_frame(self, record: Record) -> None:
+        if self._video is None:
+            self._video = record | {"frames": 0, "seconds": 0.0, "labels": defaultdict(int)}
+        self._video["frames"] += 1
+        self._video["seconds"] += record["seconds"]
+        for label in {d["label"] for d in record["detections"]}:
+            self._video["labels"][label] += 1
+
+    def _end_video(self) -> None:
+        video, self._video = self._video, None
+        frames = video["frames"]
+        labels = sorted(video["labels"].items(), key=lambda item: -item[1])
+        objects = ", ".join(f"{label} in {count}" for label, count in labels) or "nothing"
+        milliseconds = f"{1000 * video['seconds'] / frames:.0f}"
+        self._line(video, milliseconds, f"{frames} frames: {objects}")
+
+    def _line(self, record: Record, milliseconds: str, objects: str) -> None:
+        if not self._headed:
+            print(f"{'picture':40}  {'size':>11}  {'ms':>5}  objects")
+            self._headed = True
+        line = f"{record['picture']:40}  {_size(record):>11}  {milliseconds:>5}  {objects}"
+        if record["output"]:
+            line += f"  -> {record['output']}"
+        print(line)
+
+
+def summarise(detections: Sequence[Record]) -> str:
+    """Objects by label with their best scores, for example "2 dog 0.91 0.40, 1 person 0.88"."""
+    scores = defaultdict(list)
+    for detection in detections:
+        scores[detection["label"]].append(detection["score"])
+    parts = []
+    for label, values in sorted(scores.items(), key=lambda item: -len(item[1])):
+        shown = " ".join(f"{value:.2f}" for value in sorted(values, reverse=True)[:SCORES_SHOWN])
+        more = " ..." if len(values) > SCORES_SHOWN else ""
+        parts.append(f"{len(values)} {label} {shown}{more}")
+    return ", ".join(parts) or "nothing"
+
+
+def _size(record: Record) -> str:
+    return f"{record['width']} x {record['height']}"
+
+
+def _milliseconds(record: Record) -> str:
+    return f"{1000 * record['seconds']:.0f}"

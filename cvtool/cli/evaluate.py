@@ -1,0 +1,147 @@
+"""`cvtool evaluate`: score a model on a data set."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cvtool.cli import console
+from cvtool.cli.options import (
+    Device,
+    DeviceOption,
+    JsonOption,
+    OverwriteOption,
+    SizeOption,
+    complete_model,
+)
+from cvtool.errors import ModelError, OutputError
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A preset, or the folder of a trained model.",
+            autocompletion=complete_model,
+        ),
+    ],
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET",
+            help="For a detector: a COCO JSON file, or a folder with one.",
+        ),
+    ],
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of the pictures. Default: looked for near the JSON file."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Use the first N pictures only.")
+    ] = None,
+    size: SizeOption = None,
+    device: DeviceOption = "auto",
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Folder for the curves and the worst pictures."
+        ),
+    ] = Path("evaluation"),
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Score a model on a labelled data set.
+
+    Prints the scores, and writes them below --out with the precision-recall curves
+    and the twenty worst pictures: the truth on the left, what the model found on
+    the right.
+    """
+    from cvtool.models.presets import find_model
+
+    task = find_model(model).task
+    if task not in EVALUATORS:
+        raise ModelError(f'model "{model}" is for {task}, which evaluate does not know')
+    EVALUATORS[task](
+        model,
+        dataset,
+        pictures=pictures,
+        limit=limit,
+        size=size,
+        device=device,
+        out=out,
+        as_json=as_json,
+        overwrite=overwrite,
+    )
+
+
+def evaluate_detection(
+    model: str,
+    dataset: Path,
+    *,
+    pictures: Path | None,
+    limit: int | None,
+    size: int | None,
+    device: Device,
+    out: Path,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    """Score a detector, print and save the result."""
+    from cvtool.detection import evaluation
+    from cvtool.detection.detector import Detector
+
+    # Minutes of work must not end with this.
+    if not overwrite and (out / evaluation.SUMMARY_FILE).exists():
+        raise OutputError(f"{out}: holds an evaluation; use --overwrite or another --out")
+    truths = evaluation.read_detection_dataset(dataset, pictures, limit)
+    detector = Detector.load(model, device=device, size=size)
+    unknown = [name for name in truths.classes if name not in detector.classes]
+    if unknown and len(unknown) < len(truths.classes):
+        console.say(f"the model does not know {', '.join(unknown)}; these objects count as missed")
+    with console.progress("evaluating", len(truths.examples)) as advance:
+        result = evaluation.evaluate_detector(detector, truths, on_picture=advance)
+    written = evaluation.save_evaluation(result, out, overwrite=overwrite)
+    if as_json:
+        console.print_json(result.summary)
+    else:
+        show_detection(result.summary)
+    for path in written:
+        print(f"written: {path}", file=sys.stderr if as_json else sys.stdout)
+
+
+def show_detection(summary: dict[str, Any]) -> None:
+    """Print a detector's scores for people."""
+    rows = [
+        (name, str(row["truths"]), _share(row["ap50"]), _share(row["ap50_95"]))
+        for name, row in summary["per_class"].items()
+    ]
+    rows.append(
+        ("all classes", _total(summary), _share(summary["mAP50"]), _share(summary["mAP50_95"]))
+    )
+    columns = ("class", "objects", "AP50", "AP50-95")
+    console.print_table(console.table(columns, rows, right=columns[1:]))
+    pictures, seconds = summary["pictures"], summary["seconds"]
+    print(f"model {summary['model']} at {summary['size']} pixels on {summary['engine']}")
+    print(f"{pictures} pictures, {1000 * seconds / max(pictures, 1):.0f} ms each")
+    print(
+        f"precision {_share(summary['precision'])}, recall {_share(summary['recall'])} "
+        f"at --score {summary['best_score']:.2f}, the best balance of the two"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _total(summary: dict[str, Any]) -> str:
+    return str(sum(row["truths"] for row in summary["per_class"].values()))
+
+
+# One entry a task; the model's own task decides.
+EVALUATORS = {"detect": evaluate_detection}

@@ -1,0 +1,112 @@
+"""The application `cvtool`: its commands, its global options, and the last stop of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cvtool import __version__
+from cvtool.cli import console
+from cvtool.cli.demo import demo
+from cvtool.cli.detect import detect
+from cvtool.cli.doctor import doctor
+from cvtool.cli.evaluate import evaluate
+from cvtool.errors import CvtoolError
+
+# What a shell reports of a program that died of SIGPIPE, as others do when `head` has enough.
+BROKEN_PIPE = 141
+
+
+class ErrorBoundary(TyperGroup):
+    """The commands, with a user's errors made one line and an exit code.
+
+    Anything else that a command raises is a bug and shows its traceback. Ctrl-C ends
+    with 130 and wrong usage with 2; Typer sees to both.
+    """
+
+    def invoke(self, ctx) -> Any:
+        try:
+            result = super().invoke(ctx)
+            # Here, not at the interpreter's end, where a broken pipe could not be caught.
+            sys.stdout.flush()
+            return result
+        except CvtoolError as error:
+            console.complain(error)
+            raise typer.Exit(1) from error
+        except BrokenPipeError:
+            _abandon_stdout()
+            raise typer.Exit(BROKEN_PIPE) from None
+        except ImportError as error:
+            if "shared object file" not in str(error):
+                raise
+            console.complain(
+                f"{error}: a system library is missing; on Debian or Ubuntu, OpenCV's are "
+                "installed by: apt install libgl1 libglib2.0-0"
+            )
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    name="cvtool",
+    cls=ErrorBoundary,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    # The plain traceback is what a bug report needs.
+    pretty_exceptions_enable=False,
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop, before a command is asked for."""
+    if wanted:
+        print(f"cvtool {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=show_version, help="Print the version and stop."
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Let the messages of TensorFlow and of the engines through."
+        ),
+    ] = False,
+) -> None:
+    """Computer vision at the command line, with models that ship in the package."""
+    if verbose:
+        from cvtool.tensorflow_import import set_verbose
+
+        set_verbose(True)
+
+
+# In the order in which a newcomer meets them, which is the order of --help.
+app.command()(detect)
+app.command()(evaluate)
+app.command()(demo)
+app.command()(doctor)
+
+
+def main() -> None:
+    """Run the command line and exit; the entry point of `cvtool`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the terminal's encoding cannot show is no reason to stop.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name="cvtool")
+
+
+def _abandon_stdout() -> None:
+    # What is still buffered goes nowhere: flushing it at the end would fail again, aloud.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

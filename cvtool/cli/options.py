@@ -1,0 +1,61 @@
+"""Options that several commands share, so that they read and mean the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+Device = Literal["auto", "cpu", "gpu"]
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Names of presets for the shell's completion."""
+    from cvtool.errors import CvtoolError
+    from cvtool.models.presets import load_presets
+
+    try:
+        return [name for name in load_presets() if name.startswith(incomplete)]
+    except CvtoolError:
+        return []
+
+
+def check_size(size: int | None) -> int | None:
+    """Refuse an input size that the network cannot take."""
+    if size is not None and (size < 32 or size % 32):
+        nearest = max(32, round(size / 32) * 32)
+        raise typer.BadParameter(f"{size} is not a multiple of 32; try {nearest}")
+    return size
+
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        help="A preset, or the folder of a trained model.",
+        autocompletion=complete_model,
+    ),
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        metavar="PIXELS",
+        callback=check_size,
+        help="Side of the square that the network sees, a multiple of 32; "
+        "larger finds smaller objects and takes longer. Default: the model's own.",
+    ),
+]
+DeviceOption = Annotated[
+    Device,
+    typer.Option(
+        "--device",
+        help="auto takes a GPU that TensorFlow can see, else the CPU; gpu without one is an error.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace results that are there already.")
+]

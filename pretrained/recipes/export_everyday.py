@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -56,22 +57,21 @@ def main():
         "recipe": "recipes/pretrain_backbone.py, recipes/train_everyday.py",
     }
     staging = args.run / "model"
-    save_model(network, staging, description)
+    entry = save_model(network, staging, description)
     evaluation = evaluate_detector(Detector.load(staging, device="cpu"), val)
     summary = evaluation.summary
     figures = ("mAP50", "mAP50_95", "precision", "recall", "best_score")
-    description["scores"] = {"dataset": "everyday20 val", "pictures": summary["pictures"]} | {
+    entry["scores"] = {"dataset": "everyday20 val", "pictures": summary["pictures"]} | {
         key: round(summary[key], 4) for key in figures
     }
-    entry = save_model(network, args.out, description)
-    # The folder holds several models; their entries stand together in presets.json.
-    (args.out / "model.json").unlink()
+    for file in entry["files"].values():
+        shutil.copyfile(staging / file["file"], args.out / file["file"])
     presets = args.out / "presets.json"
     entries = json.loads(presets.read_text(encoding="utf-8")) if presets.exists() else {}
     entries[entry.pop("name")] = entry
     replace_text(presets, json.dumps(entries, indent=2) + "\n")
     write_card(args.out / "README.md", summary)
-    print(json.dumps(description["scores"]))
+    print(json.dumps(entry["scores"]))
 
 
 def write_card(path, summary):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tiny_yolo import ANCHORS, draw_shapes
 
 from cvtool.datasets.coco import DetectionDataset, Example
 from cvtool.detection.batches import (
@@ -13,6 +12,7 @@ from cvtool.detection.batches import (
     shrunk,
 )
 from cvtool.detection.encoding import CLASS, POSITIVE
+from tiny_yolo import ANCHORS, draw_shapes
 
 
 @pytest.fixture(scope="module")

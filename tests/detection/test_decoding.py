@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_yolo import ANCHORS, GRID, SIDE, STRIDES, perfect_output
 
 from cvtool.detection.boxes import iou
 from cvtool.detection.decoding import decode, select, sigmoid
 from cvtool.detection.encoding import CLASS, POSITIVE, SIZE, encode
+from tiny_yolo import ANCHORS, GRID, SIDE, STRIDES, perfect_output
 
 sizes = st.tuples(st.floats(6, 100), st.floats(6, 100))
 boxes_strategy = st.lists(

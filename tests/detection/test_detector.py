@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_yolo import ANCHORS, SIDE, STRIDES, perfect_output
 
 from cvtool.detection.boxes import iou
 from cvtool.detection.detector import Detection, Detector, cut_by_view
 from cvtool.detection.encoding import encode
 from cvtool.errors import CvtoolError
+from tiny_yolo import ANCHORS, SIDE, STRIDES, perfect_output
 
 RED = np.array([255, 0, 0])
 

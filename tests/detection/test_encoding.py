@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_yolo import ANCHORS, GRID, SIDE, STRIDES
 
 from cvtool.detection.anchors import shape_iou
 from cvtool.detection.encoding import CENTRE, CLASS, POSITIVE, SIZE, encode
+from tiny_yolo import ANCHORS, GRID, SIDE, STRIDES
 
 
 def boxes_strategy(most=12):

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tiny_yolo import ANCHORS, GRID, SIDE, STRIDES, perfect_output
 
 from cvtool.detection.boxes import ciou, cxcywh_to_xyxy, iou
 from cvtool.detection.decoding import sigmoid
 from cvtool.detection.encoding import CENTRE, CLASS, POSITIVE, SIZE, encode
 from cvtool.detection.grid import boxes_from_raw
+from tiny_yolo import ANCHORS, GRID, SIDE, STRIDES, perfect_output
 
 CLASSES = 5
 

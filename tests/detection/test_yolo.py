@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tiny_yolo import ANCHORS, DEPTHS, NECK, STRIDES, WIDTHS, draw_shapes
 
 from cvtool.detection.anchors import kmeans_anchors
 from cvtool.detection.grid import prediction_grid
+from tiny_yolo import ANCHORS, DEPTHS, NECK, STRIDES, WIDTHS, draw_shapes
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ PHOTOGRAPHS = (
     ("chelsea", "Cat", "Chelsea, by Stefan van der Walt; CC0"),
     ("camera", "Photographer", "by Lav Varshney; CC0"),
     ("coffee", "Coffee", "by Rachel Michetti; CC0"),
-    ("stereo_motorcycle", "Motorcycle", "Middlebury Stereo 2014, by D. Scharstein and others"),
     ("rocket", "Rocket, of no class the model knows", "by SpaceX; public domain"),
 )
 
@@ -34,7 +33,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto
 h1 { font-size: 1.5rem; margin-bottom: 0; }
 h2 { font-size: 1.1rem; margin: 2.5rem 0 .5rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
-.pair img { width: 100%; height: auto; display: block; border-radius: 4px; }
+.pair img { width: 100%%; height: auto; display: block; border-radius: 4px; }
 p.found { margin: .5rem 0 0; }
 .quiet { opacity: .65; font-size: .875rem; margin: 0; }
 @media (max-width: 40rem) { .pair { grid-template-columns: 1fr; } }
@@ -103,8 +102,6 @@ def load_photographs() -> list[tuple[str, str, str, Any]]:
     photographs = []
     for name, title, credit in PHOTOGRAPHS:
         pixels = getattr(data, name)()
-        if isinstance(pixels, tuple):  # a stereo pair and its depths
-            pixels = pixels[0]
         if pixels.ndim == 2:
             pixels = np.stack([pixels] * 3, axis=-1)
         photographs.append((name, title, credit, pixels))

@@ -17,6 +17,9 @@ from cvtool.cli.doctor import doctor
 from cvtool.cli.evaluate import evaluate
 from cvtool.errors import CvtoolError
 
+# The base of Typer's errors of wrong usage, which Typer itself does not export.
+UsageError = typer.BadParameter.__base__
+
 # What a shell reports of a program that died of SIGPIPE, as others do when `head` has enough.
 BROKEN_PIPE = 141
 
@@ -25,7 +28,7 @@ class ErrorBoundary(TyperGroup):
     """The commands, with a user's errors made one line and an exit code.
 
     Anything else that a command raises is a bug and shows its traceback. Ctrl-C ends
-    with 130 and wrong usage with 2; Typer sees to both.
+    with 130, which Typer sees to, and wrong usage with 2.
     """
 
     def invoke(self, ctx) -> Any:
@@ -37,6 +40,10 @@ class ErrorBoundary(TyperGroup):
         except CvtoolError as error:
             console.complain(error)
             raise typer.Exit(1) from error
+        except UsageError as error:
+            command = error.ctx.command_path if error.ctx else "cvtool"
+            console.complain(f"{error.format_message().rstrip('.')}; see: {command} --help")
+            raise typer.Exit(2) from error
         except BrokenPipeError:
             _abandon_stdout()
             raise typer.Exit(BROKEN_PIPE) from None

@@ -21,6 +21,8 @@ PHOTOGRAPHS = (
     ("rocket", "Rocket, of no class the model knows", "by SpaceX; public domain"),
 )
 
+DEFAULT_OUT = Path("demo")
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -60,8 +62,15 @@ SECTION = """<h2>%(title)s</h2>
 
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the page.")
-    ] = Path("demo"),
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            show_default="demo, or the next free demo-2, ...",
+            help="Folder for the page.",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -71,8 +80,10 @@ def demo(
     """
     from cvtool.detection.detector import Detector
     from cvtool.errors import OutputError
-    from cvtool.pictures.writing import write_text
+    from cvtool.pictures.writing import free_name, write_text
 
+    if out is None:
+        out = DEFAULT_OUT if overwrite else free_name(DEFAULT_OUT)
     page = out / "index.html"
     if page.exists() and not overwrite:
         raise OutputError(f"{page}: already exists; use --overwrite or another --out")

@@ -23,6 +23,10 @@ from cvtool.errors import CvtoolError, DeviceError, ModelError
 # More windows than this would bury the screen.
 MOST_SHOWN = 10
 
+# Where annotated pictures go if nobody says. There a name that is taken is no error: the
+# next free one serves, so that the same command can be given twice.
+DEFAULT_OUT = Path("detected")
+
 
 def detect(
     sources: Annotated[
@@ -61,9 +65,15 @@ def detect(
     ] = None,
     device: DeviceOption = "auto",
     out: Annotated[
-        Path,
-        typer.Option("--out", "-o", metavar="DIR", help="Folder for annotated pictures."),
-    ] = Path("detected"),
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            show_default=str(DEFAULT_OUT),
+            help="Folder for annotated pictures.",
+        ),
+    ] = None,
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Write no annotated pictures.")
     ] = False,
@@ -115,7 +125,7 @@ def detect(
     from cvtool.detection.detector import Detector
     from cvtool.pictures.sources import count_pictures, read_pictures
 
-    out_folder = None if no_pictures else out
+    out_folder = None if no_pictures else out or DEFAULT_OUT
     for folder in (out_folder, crops):
         refuse_source_as_output(sources, folder)
     is_own = own_results(sources, (out_folder, crops))
@@ -141,6 +151,7 @@ def detect(
                 inputs=inputs,
                 overwrite=overwrite,
                 on_error=problems.append,
+                number=out is None,
             )
         )
         report = stack.enter_context(choose_report(json_array, json_lines, total))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtool.errors import CvtoolError, OutputError
-from cvtool.pictures.writing import same_file, write_picture, write_text
+from cvtool.pictures.writing import free_name, same_file, write_picture, write_text
 
 if TYPE_CHECKING:
     from cvtool.detection.detector import Detection
@@ -36,6 +36,8 @@ class ResultFiles:
         every: which frames of a video come, to give the written one its speed.
         inputs: files named as sources, which are never written to.
         overwrite: replace files that are there.
+        number: where an annotated picture or video is there already, write "name-2.jpg"
+            beside it instead of reporting it.
         on_error: gets the error of each file that cannot be written; the rest goes on.
     """
 
@@ -50,12 +52,14 @@ class ResultFiles:
         inputs: Iterable[str],
         overwrite: bool,
         on_error: Callable[[CvtoolError], None],
+        number: bool = False,
     ):
         self._out, self._crops, self._labels = out, crops, labels
         self._classes = classes
         self._every = every
         self._inputs = frozenset(os.path.realpath(path) for path in inputs)
         self._overwrite = overwrite
+        self._number = number
         self._on_error = on_error
         self._video: _OpenVideo | None = None
         self._refused_video: Path | None = None
@@ -78,7 +82,7 @@ class ResultFiles:
         path = self._out / picture.relative
         if picture.frame is None:
             self._end_video()
-            return Targets(self._allowed(path, picture), labels)
+            return Targets(self._allowed(path, picture, self._number), labels)
         return Targets(self._open_video(path, picture), labels)
 
     def write(
@@ -102,7 +106,9 @@ class ResultFiles:
         elif self._video is not None:
             self._video.stack.__exit__(kind, error, trace)
 
-    def _allowed(self, path: Path, picture: Picture) -> Path | None:
+    def _allowed(self, path: Path, picture: Picture, number: bool = False) -> Path | None:
+        if number and not self._overwrite:
+            path = free_name(path)
         if os.path.realpath(path) in self._inputs or same_file(path, picture.name):
             self._on_error(
                 OutputError(f"{path}: is an input, never overwritten; use another --out")
@@ -114,20 +120,22 @@ class ResultFiles:
         return None
 
     def _open_video(self, path: Path, picture: Picture) -> Path | None:
-        if self._video is not None and self._video.path == path:
-            return path
+        if self._video is not None and self._video.asked == path:
+            return self._video.path
         self._end_video()
         if self._refused_video == path:
             return None
-        if self._allowed(path, picture) is not None:
+        allowed = self._allowed(path, picture, self._number)
+        if allowed is not None:
             from cvtool.pictures.video import VideoWriter
 
             speed = picture.fps / self._every if picture.fps else None
             stack = ExitStack()
-            writer = VideoWriter(path, speed, overwrite=self._overwrite)
+            writer = VideoWriter(allowed, speed, overwrite=self._overwrite)
             if self._try(stack.enter_context, writer):
-                self._video = _OpenVideo(path, writer, stack, live=picture.frames is None)
-                return path
+                live = picture.frames is None
+                self._video = _OpenVideo(path, allowed, writer, stack, live=live)
+                return allowed
         self._refused_video = path
         return None
 
@@ -151,7 +159,7 @@ class ResultFiles:
             self._video.writer.write(pixels)
         except OutputError as error:
             video, self._video = self._video, None
-            self._refused_video = path
+            self._refused_video = video.asked
             video.stack.__exit__(type(error), error, None)
             raise
 
@@ -194,6 +202,7 @@ class ResultFiles:
 
 @dataclass
 class _OpenVideo:
+    asked: Path
     path: Path
     writer: Any
     stack: ExitStack

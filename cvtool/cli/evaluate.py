@@ -19,6 +19,8 @@ from cvtool.cli.options import (
 )
 from cvtool.errors import ModelError, OutputError
 
+DEFAULT_OUT = Path("evaluation")
+
 
 def evaluate(
     model: Annotated[
@@ -48,11 +50,15 @@ def evaluate(
     size: SizeOption = None,
     device: DeviceOption = "auto",
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--out", "-o", metavar="DIR", help="Folder for the curves and the worst pictures."
+            "--out",
+            "-o",
+            metavar="DIR",
+            show_default="evaluation, or the next free evaluation-2, ...",
+            help="Folder for the curves and the worst pictures.",
         ),
-    ] = Path("evaluation"),
+    ] = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -63,7 +69,10 @@ def evaluate(
     the right.
     """
     from cvtool.models.presets import find_model
+    from cvtool.pictures.writing import free_name
 
+    if out is None:
+        out = DEFAULT_OUT if overwrite else free_name(DEFAULT_OUT)
     task = find_model(model).task
     if task not in EVALUATORS:
         raise ModelError(f'model "{model}" is for {task}, which evaluate does not know')

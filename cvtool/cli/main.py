@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -109,6 +110,8 @@ def main() -> None:
         # A file name that the terminal's encoding cannot show is no reason to stop.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # Pillow's remarks on odd metadata; what matters becomes an error of ours.
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     app(prog_name="cvtool")
 
 

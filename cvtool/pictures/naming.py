@@ -12,8 +12,8 @@ class OutputNames:
     """Gives every picture of a stream an output path of its own."""
 
     def __init__(self) -> None:
-        # Hashes instead of paths: a stream of millions stays small.
-        self._taken: set[int] = set()
+        # From each path to the last number given to it; hashes keep a stream of millions small.
+        self._numbers: dict[int, int] = {}
 
     def claim(self, below: PurePath, suffix: str) -> Path:
         """Return `below` with a suffix that can be written, numbered if it is taken.
@@ -26,10 +26,16 @@ class OutputNames:
         else:
             known = below.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
             stem = below.stem if known else below.name
-        number = 1
-        name = stem
-        while hash(str(below.with_name(name)).casefold()) in self._taken:
+        wanted = _key(below.with_name(stem))
+        number = self._numbers.get(wanted, 0) + 1
+        name = stem if number == 1 else f"{stem}-{number}"
+        while number > 1 and _key(below.with_name(name)) in self._numbers:
             number += 1
             name = f"{stem}-{number}"
-        self._taken.add(hash(str(below.with_name(name)).casefold()))
+        self._numbers[wanted] = number
+        self._numbers.setdefault(_key(below.with_name(name)), 1)
         return Path(below.with_name(name + suffix))
+
+
+def _key(path: PurePath) -> int:
+    return hash(str(path).casefold())

@@ -133,7 +133,7 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise PictureError(
             f"{name}: {width} x {height} pixels are {width * height / 1e6:.0f} megapixels, over "
-            f"the limit of {max_pixels / 1e6:g}; raise the limit (--max-pixels) if you trust the file"
+            f"the limit of {max_pixels / 1e6:g}; raise it (--max-pixels) if you trust the file"
         )
 
 

@@ -77,7 +77,8 @@ class Video:
             self.close()
             raise PictureError(
                 f"{self.name}: frames of {width:.0f} x {height:.0f} pixels are over the limit of "
-                f"{max_pixels / 1e6:g} megapixels; raise the limit (--max-pixels) if you trust the file"
+                f"{max_pixels / 1e6:g} megapixels; raise it (--max-pixels) if you trust "
+                "the file"
             )
 
     def __iter__(self) -> Iterator[Frame]:

@@ -139,6 +139,15 @@ def same_file(first: str | Path, second: str | Path) -> bool:
         return False
 
 
+def free_name(path: Path) -> Path:
+    """The path itself, or where that is taken "name-2.jpg", "name-3.jpg" ... beside it."""
+    free, number = path, 1
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
 def check_suffix(path: str | Path) -> None:
     """Refuse a picture's output path of unknown ending, before any work is done for it.
 

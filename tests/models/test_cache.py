@@ -1,0 +1,27 @@
+from pathlib import Path
+
+from cvtool.models.cache import cache_folder, cache_problem
+
+
+def test_the_environment_names_the_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("CVTOOL_CACHE", str(tmp_path / "kept"))
+    assert cache_folder() == tmp_path / "kept"
+    assert cache_problem() is None
+    assert not (tmp_path / "kept").exists()
+
+
+def test_without_it_the_users_own_folder_serves(monkeypatch):
+    monkeypatch.delenv("CVTOOL_CACHE", raising=False)
+    assert cache_folder().is_absolute()
+    assert "cvtool" in cache_folder().parts
+
+
+def test_a_home_is_spelled_out(monkeypatch):
+    monkeypatch.setenv("CVTOOL_CACHE", "~/kept")
+    assert cache_folder() == Path.home() / "kept"
+
+
+def test_a_file_in_the_way_is_a_problem(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CVTOOL_CACHE", str(tmp_path / "file" / "below"))
+    assert "not a folder" in cache_problem()

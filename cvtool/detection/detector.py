@@ -56,8 +56,9 @@ class Detector:
         self.engine_name = engine.name
         self.classes = preset.classes
         self.size = size or preset.size
-        # Anchors are stored in pixels of the size the model was trained at.
-        self.anchors = np.array(preset.anchors) * (self.size / preset.size)
+        # In input pixels whatever the size: the network is convolutional, so an object of
+        # so many pixels looks the same to it in a small input and in a large one.
+        self.anchors = np.array(preset.anchors)
 
     @classmethod
     def load(cls, model="everyday", *, device="auto", size=None):

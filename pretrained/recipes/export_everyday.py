@@ -14,8 +14,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from cvtool.datasets.coco import read_coco
 from cvtool.detection.detector import Detector
 from cvtool.detection.evaluation import evaluate_detector
@@ -26,8 +24,6 @@ from cvtool.models.saving import replace_text, save_model
 PRETRAINED = Path(__file__).resolve().parent.parent
 NAME = "everyday"
 ARCHITECTURE = {"widths": [32, 64, 128, 256, 384], "depths": [1, 2, 2, 1], "neck": 96}
-# The recipe fits the anchors at this input size.
-ANCHOR_SIZE = 320
 
 
 def main():
@@ -41,7 +37,7 @@ def main():
     val = read_coco(args.data / "instances_val.json")
     network = yolo(len(val.classes), **ARCHITECTURE)
     network.load_weights(args.run / "best.weights.h5")
-    anchors = np.array(json.loads((args.run / "anchors.json").read_text())["anchors"])
+    anchors = json.loads((args.run / "anchors.json").read_text())["anchors"]
     description = {
         "name": NAME,
         "task": "detect",
@@ -49,7 +45,7 @@ def main():
         "architecture": ARCHITECTURE,
         "size": args.size,
         "classes": list(val.classes),
-        "anchors": (anchors * (args.size / ANCHOR_SIZE)).round(2).tolist(),
+        "anchors": anchors,
         "strides": list(STRIDES),
         "licence": "Apache-2.0 (weights)",
         "data": "Tiny-ImageNet-200 (backbone); 10,074 pictures of Pascal VOC 2007 and 2012 "

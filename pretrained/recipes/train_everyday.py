@@ -36,9 +36,6 @@ from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine, adamw
 
-# Anchors are in pixels of this input size; other sizes scale them.
-ANCHOR_SIZE = 320
-
 
 def main():
     args = parse_arguments()
@@ -52,12 +49,12 @@ def main():
     if args.limit:
         train = shortened(train, args.limit)
         val = shortened(val, args.limit)
-    anchors = fit_anchors(train, args.out)
+    stages = parse_stages(args.stages)
+    anchors = fit_anchors(train, args.out, stages[-1][0])
 
     model = yolo(len(train.classes))
     if args.backbone:
         model.get_layer("csp").load_weights(args.backbone)
-    stages = parse_stages(args.stages)
     epochs = sum(count for _, count, _ in stages)
     steps = max(1, len(train.examples) // args.batch)
     schedule = WarmupCosine(args.learning_rate, epochs * steps, min(steps, 500))
@@ -71,8 +68,7 @@ def main():
     done = end = 0
     for number, (size, count, mosaic_share) in enumerate(stages):
         end += count
-        scaled = anchors * (size / ANCHOR_SIZE)
-        loss = YoloLoss(scaled, size, len(train.classes))
+        loss = YoloLoss(anchors, size, len(train.classes))
         model.compile(optimizer, loss)
         if number == 0:
             done = resume(model, args.out)
@@ -80,7 +76,7 @@ def main():
             continue
         batches = DetectionBatches(
             train,
-            scaled,
+            anchors,
             size,
             args.batch,
             seed=args.seed,
@@ -89,9 +85,9 @@ def main():
             cache=cache,
             workers=args.workers,
         )
-        checkpoint.score = lambda network, size=size, scaled=scaled: {
+        checkpoint.score = lambda network, size=size: {
             key: value
-            for key, value in score(network, val, scaled, size, val_cache).items()
+            for key, value in score(network, val, anchors, size, val_cache).items()
             if key in ("mAP50", "mAP50_95")
         }
         model.fit(
@@ -110,7 +106,7 @@ def main():
         "epochs": epochs,
         "seed": args.seed,
         "size": size,
-        **score(model, val, scaled, size, val_cache),
+        **score(model, val, anchors, size, val_cache),
     }
     (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     plot_history(args.out)
@@ -150,24 +146,29 @@ def shortened(dataset, count):
     return type(dataset)(dataset.classes, dataset.examples[:count], dataset.category_ids)
 
 
-def fit_anchors(dataset, folder):
-    """Three anchors for each scale, float array (3, 3, 2) in pixels at ANCHOR_SIZE."""
+def fit_anchors(dataset, folder, size):
+    """Three anchors for each scale, float array (3, 3, 2) in input pixels.
+
+    They are fitted at the size of the last stage and serve all stages unchanged: an
+    object of so many pixels looks the same to the network whatever the input size.
+    """
     path = folder / "anchors.json"
     if path.exists():
         return np.array(json.loads(path.read_text())["anchors"])
     sizes = np.concatenate(
         [
-            (e.boxes[:, 2:] - e.boxes[:, :2]) * (ANCHOR_SIZE / max(e.width, e.height))
+            (e.boxes[:, 2:] - e.boxes[:, :2]) * (size / max(e.width, e.height))
             for e in dataset.examples
         ]
     )
     anchors = kmeans_anchors(sizes, 9).round(1)
     report = {
         "anchors": anchors.reshape(3, 3, 2).tolist(),
+        "size": size,
         "mean_best_iou": round(mean_best_iou(sizes, anchors), 4),
     }
     path.write_text(json.dumps(report))
-    print(f"anchors at {ANCHOR_SIZE} px: {report}", flush=True)
+    print(f"anchors: {report}", flush=True)
     return anchors.reshape(3, 3, 2)
 
 

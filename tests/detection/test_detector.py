@@ -8,6 +8,7 @@ import pytest
 from cvtool.detection.boxes import iou
 from cvtool.detection.detector import Detection, Detector, cut_by_view
 from cvtool.detection.encoding import encode
+from cvtool.detection.grid import prediction_grid
 from cvtool.errors import CvtoolError
 from tiny_yolo import ANCHORS, SIDE, STRIDES, perfect_output
 
@@ -27,17 +28,21 @@ class RedFinder:
             red = (np.abs(pixels.astype(int) - RED).sum(-1) < 90).astype(np.uint8)
             count, _, stats, _ = cv2.connectedComponentsWithStats(red)
             boxes = [(x, y, x + w, y + h) for x, y, w, h, n in stats[1:count] if n > 8]
-            targets = encode(np.array(boxes).reshape(-1, 4), [1] * len(boxes), SIDE, ANCHORS)
-            outputs.append(perfect_output(targets, 3))
+            boxes, size = np.array(boxes).reshape(-1, 4), len(pixels)
+            targets = encode(boxes, [1] * len(boxes), size, ANCHORS)
+            grid = prediction_grid(size, ANCHORS, STRIDES)
+            outputs.append(perfect_output(targets, 3, grid))
         return np.stack(outputs).astype(np.float32)
+
+
+PRESET = SimpleNamespace(
+    name="ideal", size=SIDE, anchors=ANCHORS, strides=STRIDES, classes=("cat", "dog", "cow")
+)
 
 
 @pytest.fixture
 def detector():
-    preset = SimpleNamespace(
-        name="ideal", size=SIDE, anchors=ANCHORS, strides=STRIDES, classes=("cat", "dog", "cow")
-    )
-    return Detector(preset, RedFinder())
+    return Detector(PRESET, RedFinder())
 
 
 def picture(height, width, *boxes):
@@ -53,6 +58,14 @@ def test_boxes_come_back_in_pixels_of_the_original_picture(detector, height, wid
     (found,) = detector(picture(height, width, box))
     assert found.label == "dog" and found.score > 0.99
     assert iou([found.box], [box])[0, 0] > 0.93
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_another_input_size_gives_the_same_boxes(size):
+    """The ideal network answers in input pixels, with the anchors it was trained with."""
+    box = (50, 60, 200, 150)
+    (found,) = Detector(PRESET, RedFinder(), size)(picture(250, 250, box))
+    assert iou([found.box], [box])[0, 0] > 0.9
 
 
 def test_tiles_find_what_is_too_small_for_the_whole_picture(detector):

@@ -58,9 +58,7 @@ def test_a_damaged_file_is_refused_and_named(copy, damage):
         data[1000] ^= 255
         path.write_bytes(data)
     preset = find_model("everyday", copy)
-    with pytest.raises(
-        ModelError, match="everyday.tflite: (missing|damaged).*install"
-    ):
+    with pytest.raises(ModelError, match="everyday.tflite: (missing|damaged).*install"):
         preset_file(preset, "litert")
     assert len(verify(preset)) == 1
     assert preset_file(preset, "weights").name == "everyday.weights.h5"

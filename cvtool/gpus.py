@@ -36,7 +36,7 @@ def visible_gpus() -> tuple[list[str], str | None]:
     TensorFlow is imported only where a driver makes a GPU possible.
 
     Returns:
-        Names such as "NVIDIA H200 (/physical_device:GPU:0)"; and the reason why the
+        Names such as "NVIDIA RTX A4000 (/physical_device:GPU:0)"; and the reason why the
         list is empty, or None.
     """
     reason = no_gpu_reason()

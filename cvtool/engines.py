@@ -65,13 +65,25 @@ class LiteRTEngine:
         try:
             self.interpreter = new_interpreter(content, threads)
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{path}: not a LiteRT model ({first_line(error)})") from error
+            raise ModelError(
+                f"{path}: not a LiteRT model ({first_line(error)}); give another model"
+            ) from error
         self.path = path
         self.input = self.interpreter.get_input_details()[0]
         self.output = self.interpreter.get_output_details()[0]["index"]
         self.shape = None
 
     def __call__(self, pixels):
+        try:
+            return self.run(pixels)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self.path}: does not run on input of shape {pixels.shape} "
+                f"({first_line(error)}); try another --size or model"
+            ) from error
+
+    def run(self, pixels):
+        """As a call; what the interpreter raises comes as it is."""
         if pixels.shape != self.shape:
             self.interpreter.resize_tensor_input(self.input["index"], pixels.shape)
             # It announces its CPU delegate on file descriptor 2, past Python.
@@ -105,7 +117,8 @@ class TensorFlowEngine:
                 model.load_weights(weights)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
-                f"{weights}: not the weights of this network ({first_line(error)})"
+                f"{weights}: not the weights of this network ({first_line(error)}); "
+                "give another model"
             ) from error
         # One function for all shapes: a folder of odd batches must not trace anew each time.
         self.function = tensorflow.function(

@@ -78,6 +78,7 @@ def demo(
 
     Needs no network. The page is DIR/index.html.
     """
+    from cvtool.cli.output_folders import check_output_folder
     from cvtool.detection.detector import Detector
     from cvtool.errors import OutputError
     from cvtool.pictures.writing import free_name, write_text
@@ -87,6 +88,7 @@ def demo(
     page = out / "index.html"
     if page.exists() and not overwrite:
         raise OutputError(f"{page}: already exists; use --overwrite or another --out")
+    check_output_folder(out, "name another with --out")
     photographs = load_photographs()
     detector = Detector.load(device=device)
     sections = [show_photograph(detector, out, overwrite, *each) for each in photographs]

@@ -122,12 +122,17 @@ def detect(
 
     from cvtool.cli.detect_files import ResultFiles, own_results, refuse_source_as_output
     from cvtool.cli.detect_report import make_record
+    from cvtool.cli.output_folders import check_output_folder
     from cvtool.detection.detector import Detector
     from cvtool.pictures.sources import count_pictures, read_pictures
 
     out_folder = None if no_pictures else out or DEFAULT_OUT
     for folder in (out_folder, crops):
         refuse_source_as_output(sources, folder)
+    if out_folder is not None:
+        check_output_folder(out_folder, "name another with --out, or use --no-pictures")
+    if crops is not None:
+        check_output_folder(crops, "name another with --crops")
     is_own = own_results(sources, (out_folder, crops))
     people_read = not (json_array or json_lines)
     # Counting walks through the folders, so only where somebody sees the number.

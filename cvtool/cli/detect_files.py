@@ -76,7 +76,8 @@ class ResultFiles:
         """
         labels = None
         if self._labels is not None:
-            labels = self._allowed(self._labels / _frame_path(picture).with_suffix(".txt"), picture)
+            path = self._labels / _frame_path(picture).with_suffix(".txt")
+            labels = self._allowed(path, picture)
         if self._out is None:
             return Targets(None, labels)
         path = self._out / picture.relative
@@ -113,6 +114,8 @@ class ResultFiles:
             self._on_error(
                 OutputError(f"{path}: is an input, never overwritten; use another --out")
             )
+        elif self._labels is not None and path == self._labels / CLASSES_FILE:
+            self._on_error(OutputError(f"{path}: holds the names of the classes; rename the input"))
         elif not self._overwrite and os.path.lexists(path):
             self._on_error(OutputError(f"{path}: already exists; use --overwrite or another --out"))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,17 +103,17 @@ def evaluate_detection(
     overwrite: bool,
 ) -> None:
     """Score a detector, print and save the result."""
+    from cvtool.cli.output_folders import check_output_folder
     from cvtool.detection import evaluation
     from cvtool.detection.detector import Detector
 
     # Minutes of work must not end with this.
     if not overwrite and (out / evaluation.SUMMARY_FILE).exists():
         raise OutputError(f"{out}: holds an evaluation; use --overwrite or another --out")
+    check_output_folder(out, "name another with --out")
     truths = evaluation.read_detection_dataset(dataset, pictures, limit)
     detector = Detector.load(model, device=device, size=size)
-    unknown = [name for name in truths.classes if name not in detector.classes]
-    if unknown and len(unknown) < len(truths.classes):
-        console.say(f"the model does not know {', '.join(unknown)}; these objects count as missed")
+    say_where_classes_differ(truths.classes, detector.classes)
     with console.progress("evaluating", len(truths.examples)) as advance:
         result = evaluation.evaluate_detector(detector, truths, on_picture=advance)
     written = evaluation.save_evaluation(result, out, overwrite=overwrite)
@@ -122,6 +123,32 @@ def evaluate_detection(
         show_detection(result.summary)
     for path in written:
         print(f"written: {path}", file=sys.stderr if as_json else sys.stdout)
+
+
+def say_where_classes_differ(labelled: Sequence[str], known: Sequence[str]) -> None:
+    """Say what the score leaves out, for classes are matched by name.
+
+    Args:
+        labelled: the data set's classes.
+        known: the model's. That none is labelled is an error, left to the evaluation.
+    """
+    from cvtool.models.near_names import near_names
+
+    unknown = [name for name in labelled if name not in known]
+    if len(unknown) == len(labelled):
+        return
+    if unknown:
+        named = []
+        for name in unknown:
+            near = [other for other in near_names(name, known, 1) if other not in labelled]
+            named.append(f"{name} (but {near[0]})" if near else name)
+        console.say(f"the model does not know {', '.join(named)}; these objects count as missed")
+    unlabelled = [name for name in known if name not in labelled]
+    if unlabelled:
+        console.say(
+            f"the data set does not label {', '.join(unlabelled)}; "
+            "what the model finds of these does not count"
+        )
 
 
 def show_detection(summary: dict[str, Any]) -> None:

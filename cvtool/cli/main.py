@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -32,6 +32,16 @@ class ErrorBoundary(TyperGroup):
     with 130, which Typer sees to, and wrong usage with 2.
     """
 
+    def make_context(self, info_name, args, *more, **extra) -> Any:
+        given = list(args)  # parsing uses the list up
+        try:
+            return super().make_context(info_name, args, *more, **extra)
+        except UsageError as error:
+            # Without arguments, the error is how Typer shows the help.
+            if not given:
+                raise
+            refuse_usage(error)
+
     def invoke(self, ctx) -> Any:
         try:
             result = super().invoke(ctx)
@@ -42,9 +52,7 @@ class ErrorBoundary(TyperGroup):
             console.complain(error)
             raise typer.Exit(1) from error
         except UsageError as error:
-            command = error.ctx.command_path if error.ctx else "cvtool"
-            console.complain(f"{error.format_message().rstrip('.')}; see: {command} --help")
-            raise typer.Exit(2) from error
+            refuse_usage(error)
         except BrokenPipeError:
             _abandon_stdout()
             raise typer.Exit(BROKEN_PIPE) from None
@@ -56,6 +64,15 @@ class ErrorBoundary(TyperGroup):
                 "installed by: apt install libgl1 libglib2.0-0"
             )
             raise typer.Exit(1) from error
+
+
+def refuse_usage(error) -> NoReturn:
+    """Wrong usage in one line, with the command whose help tells what is right."""
+    command = error.ctx.command_path if error.ctx else "cvtool"
+    message = error.format_message().rstrip(".")
+    see = " See" if message.endswith("?") else "; see"
+    console.complain(f"{message}{see}: {command} --help")
+    raise typer.Exit(2) from error
 
 
 app = typer.Typer(

@@ -8,6 +8,9 @@ import typer
 
 Device = Literal["auto", "cpu", "gpu"]
 
+# Beyond this the network's layers take gigabytes, and no object in a picture needs it.
+LARGEST_SIZE = 4096
+
 
 def complete_model(incomplete: str) -> list[str]:
     """Names of presets for the shell's completion."""
@@ -25,6 +28,8 @@ def check_size(size: int | None) -> int | None:
     if size is not None and (size < 32 or size % 32):
         nearest = max(32, round(size / 32) * 32)
         raise typer.BadParameter(f"{size} is not a multiple of 32; try {nearest}")
+    if size is not None and size > LARGEST_SIZE:
+        raise typer.BadParameter(f"{size} is more than {LARGEST_SIZE}; try 640")
     return size
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtool.detection.decoding import decode, select
+from cvtool.detection.grid import prediction_grid
 from cvtool.detection.letterbox import letterbox, unletterbox_boxes
 from cvtool.detection.tiling import tile_boxes
 from cvtool.engines import LiteRTEngine, TensorFlowEngine, choose_engine
@@ -149,7 +150,7 @@ class Detector:
         x1, y1, x2, y2 = view
         part = pixels[y1:y2, x1:x2]
         square, scale, padding = letterbox(part, self.size)
-        raw = self.engine(square[None])[0]
+        raw = self.predict(square)
         boxes, scores, class_ids = decode(
             raw, self.size, self.anchors, self.preset.strides, min_score=min_score
         )
@@ -159,6 +160,22 @@ class Detector:
         keep = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         keep &= ~cut_by_view(boxes, view, pixels.shape[:2])
         return boxes[keep], scores[keep], class_ids[keep]
+
+    def predict(self, square):
+        """The network's raw output for its input square, float (P, 5 + classes).
+
+        Raises:
+            ModelError: the network is not the one that the model's description is of.
+        """
+        raw = self.engine(square[None])
+        grid = prediction_grid(self.size, self.anchors, self.preset.strides)
+        expected = (1, len(grid), 5 + len(self.classes))
+        if raw.shape != expected:
+            raise ModelError(
+                f'model "{self.model_name}": its network gives {raw.shape} where its description '
+                f"says {expected}; the two do not belong together, give another model"
+            )
+        return raw[0]
 
     def class_ids(self, classes):
         """Class ids of labels; None stays None."""

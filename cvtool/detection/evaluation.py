@@ -27,10 +27,10 @@ from cvtool.pictures.writing import whole_file, write_json, write_picture
 if TYPE_CHECKING:
     from cvtool.detection.detector import Detector
 
-# What average precision is usually taken at: nearly every box, COCO's limit of them,
-# and a looser suppression than the eye likes.
+# Average precision takes nearly every box, and COCO's limit of them; boxes are suppressed as
+# `cvtool detect` does by default, so that the score is of what a user gets.
 MIN_SCORE = 0.001
-MAX_IOU = 0.6
+MAX_IOU = 0.45
 MAX_BOXES = 100
 
 WORST = 20

@@ -27,7 +27,8 @@ def cache_problem() -> str | None:
     """
     folder = cache_folder()
     existing = folder
-    while not existing.exists() and existing != existing.parent:
+    # os.path, because a folder above that may not be looked into is no error there.
+    while not os.path.exists(existing) and existing != existing.parent:
         existing = existing.parent
     if not existing.is_dir():
         return f"{existing} is not a folder; set CVTOOL_CACHE to another one"

@@ -12,6 +12,8 @@ from typing import Any
 from cvtool.errors import ModelError
 from cvtool.models.near_names import unknown_name
 
+PRESETS_FILE = "presets.json"
+MODEL_FILE = "model.json"
 REMEDY = "install cvtool again"
 
 
@@ -46,6 +48,7 @@ class Preset:
         strides: detection only: pixels a grid cell, for each scale.
         scores: data set and figures, measured with `cvtool evaluate`.
         licence, data, recipe: of the weights; training data; the script that made them.
+        described_in: presets.json, or model.json for a model of the user's own.
     """
 
     name: str
@@ -61,6 +64,13 @@ class Preset:
     data: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = ""
+    described_in: str = PRESETS_FILE
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a damaged file."""
+        shipped = self.described_in == PRESETS_FILE
+        return REMEDY if shipped else "copy the model's folder again, or train it again"
 
 
 def pretrained_folder() -> Path:
@@ -83,7 +93,7 @@ def load_presets(folder: str | Path | None = None) -> dict[str, Preset]:
         ModelError: presets.json is missing or not what it should be.
     """
     folder = Path(folder) if folder is not None else pretrained_folder()
-    path = folder / "presets.json"
+    path = folder / PRESETS_FILE
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -113,7 +123,7 @@ def find_model(model: str | Path, folder: str | Path | None = None) -> Preset:
     presets = load_presets(folder) if bare or not path.exists() else {}
     if bare and name in presets:
         return presets[name]
-    if path.is_dir():
+    if name and path.is_dir():
         return read_model_folder(path)
     if path.is_file():
         raise ModelError(f"{path}: is a file; give the model's folder, the one with its model.json")
@@ -127,16 +137,18 @@ def read_model_folder(folder: str | Path) -> Preset:
     Raises:
         ModelError: no model.json there, or not what it should be.
     """
-    path = Path(folder) / "model.json"
+    path = Path(folder) / MODEL_FILE
+    remedy = "give the folder that a training made"
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
-        return _preset(entry["name"], entry, Path(folder))
+        return _preset(entry["name"], entry, Path(folder), MODEL_FILE)
     except FileNotFoundError:
-        raise ModelError(f"{folder}: no model.json in it; give the folder of a model") from None
+        raise ModelError(f"{folder}: no model.json in it; {remedy}") from None
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: not the description of a model ({error!r})") from error
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ModelError(f"{path}: not the description of a model ({reason}); {remedy}") from error
 
 
 def preset_file(preset: Preset, kind: str) -> Path:
@@ -155,19 +167,19 @@ def preset_file(preset: Preset, kind: str) -> Path:
         raise ModelError(
             f'model "{preset.name}" has no {kind} file, only {", ".join(preset.files) or "none"}'
         )
-    problem = file_problem(preset.files[kind])
+    problem = file_problem(preset.files[kind], preset.described_in)
     if problem:
-        raise ModelError(f"{problem}; {REMEDY}")
+        raise ModelError(f"{problem}; {preset.remedy}")
     return preset.files[kind].path
 
 
 def verify(preset: Preset) -> list[str]:
     """What is wrong with a preset's files, one line each; empty when all is well."""
-    problems = (file_problem(file) for file in preset.files.values())
+    problems = (file_problem(file, preset.described_in) for file in preset.files.values())
     return [problem for problem in problems if problem]
 
 
-def file_problem(file: PresetFile) -> str | None:
+def file_problem(file: PresetFile, described_in: str = PRESETS_FILE) -> str | None:
     """What is wrong with a model file: missing, of another size, of another sha256; or None."""
     try:
         size = file.path.stat().st_size
@@ -180,16 +192,18 @@ def file_problem(file: PresetFile) -> str | None:
     except OSError as error:
         return f"{file.path}: cannot be read ({error.strerror})"
     if digest != file.sha256:
-        return f"{file.path}: damaged, its sha256 is not the one in presets.json"
+        return f"{file.path}: damaged, its sha256 is not the one in {described_in}"
     return None
 
 
-def _preset(name: str, entry: Mapping[str, Any], folder: Path) -> Preset:
+def _preset(
+    name: str, entry: Mapping[str, Any], folder: Path, described_in: str = PRESETS_FILE
+) -> Preset:
     files = {
         kind: PresetFile(folder / file["file"], file["sha256"], int(file["bytes"]))
         for kind, file in entry["files"].items()
     }
-    return Preset(
+    preset = Preset(
         name=name,
         task=entry["task"],
         description=entry["description"],
@@ -205,4 +219,20 @@ def _preset(name: str, entry: Mapping[str, Any], folder: Path) -> Preset:
         data=entry.get("data", ""),
         scores=entry.get("scores", {}),
         recipe=entry.get("recipe", ""),
+        described_in=described_in,
     )
+    if preset.task == "detect":
+        _check_detector(preset)
+    return preset
+
+
+def _check_detector(preset: Preset) -> None:
+    """Raise ValueError where the numbers that boxes are decoded with contradict each other."""
+    if not preset.classes or not preset.strides:
+        raise ValueError("a detector needs classes and strides")
+    if len(preset.anchors) != len(preset.strides):
+        raise ValueError("as many lists of anchors are needed as strides")
+    if len({len(scale) for scale in preset.anchors}) != 1 or not preset.anchors[0]:
+        raise ValueError("every stride needs the same number of anchors")
+    if preset.size < 1 or preset.size % max(preset.strides):
+        raise ValueError(f"size {preset.size} is not a multiple of {max(preset.strides)}")

@@ -1,6 +1,6 @@
 """`cvtool detect` on a folder, against the bare engine on decoded arrays; memory over time.
 
-    python benchmarks/folder_throughput.py [--pictures 1000] [--side 640]
+    python benchmarks/folder_throughput.py [--pictures 1000] [--side 320]
 
 The command decodes, detects and prints JSON lines, without annotated pictures.
 Memory is its peak on the whole folder against its peak on a tenth of it.
@@ -28,7 +28,7 @@ from cvtool.pictures.writing import write_picture
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, default=1000)
-    parser.add_argument("--side", type=int, default=640, help="longest side in pixels")
+    parser.add_argument("--side", type=int, default=320, help="longest side in pixels")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         few, many = Path(folder) / "few", Path(folder) / "many"

@@ -29,7 +29,13 @@ def letterbox(
     scale = size / max(height, width)
     inner_width = max(1, round(width * scale))
     inner_height = max(1, round(height * scale))
-    if (inner_height, inner_width) != (height, width):
+    # Area averaging is several times quicker by whole factors, so these go first.
+    factor = int(min(height / inner_height, width / inner_width))
+    if factor > 1 and height % factor == width % factor == 0:
+        pixels = cv2.resize(
+            pixels, (width // factor, height // factor), interpolation=cv2.INTER_AREA
+        )
+    if (inner_height, inner_width) != pixels.shape[:2]:
         shrinking = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         pixels = cv2.resize(pixels, (inner_width, inner_height), interpolation=shrinking)
     left, top = (size - inner_width) // 2, (size - inner_height) // 2

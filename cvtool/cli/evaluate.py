@@ -48,6 +48,12 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Use the first N pictures only.")
     ] = None,
+    iou: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Of two boxes of a class that overlap more than this, keep one."
+        ),
+    ] = 0.45,
     size: SizeOption = None,
     device: DeviceOption = "auto",
     out: Annotated[
@@ -82,6 +88,7 @@ def evaluate(
         dataset,
         pictures=pictures,
         limit=limit,
+        iou=iou,
         size=size,
         device=device,
         out=out,
@@ -96,6 +103,7 @@ def evaluate_detection(
     *,
     pictures: Path | None,
     limit: int | None,
+    iou: float,
     size: int | None,
     device: Device,
     out: Path,
@@ -115,7 +123,7 @@ def evaluate_detection(
     detector = Detector.load(model, device=device, size=size)
     say_where_classes_differ(truths.classes, detector.classes)
     with console.progress("evaluating", len(truths.examples)) as advance:
-        result = evaluation.evaluate_detector(detector, truths, on_picture=advance)
+        result = evaluation.evaluate_detector(detector, truths, max_iou=iou, on_picture=advance)
     written = evaluation.save_evaluation(result, out, overwrite=overwrite)
     if as_json:
         console.print_json(result.summary)

@@ -95,6 +95,7 @@ def evaluate_detector(
     detector: Detector,
     dataset: DetectionDataset,
     *,
+    max_iou: float = MAX_IOU,
     on_picture: Callable[[], None] | None = None,
 ) -> Evaluation:
     """Run a detector over a data set and score it.
@@ -106,6 +107,7 @@ def evaluate_detector(
     Args:
         detector: the detector.
         dataset: pictures with true boxes.
+        max_iou: of two boxes of a class that overlap more, only the better counts.
         on_picture: called after each picture, for a progress bar.
     Raises:
         DatasetError: no class in common, no true boxes, or a picture whose size is
@@ -122,7 +124,7 @@ def evaluate_detector(
     for example, picture in zip(dataset.examples, stream, strict=True):
         check_size(example, picture.pixels)
         start = time.perf_counter()
-        found = detector(picture.pixels, min_score=MIN_SCORE, max_iou=MAX_IOU, max_boxes=MAX_BOXES)
+        found = detector(picture.pixels, min_score=MIN_SCORE, max_iou=max_iou, max_boxes=MAX_BOXES)
         seconds += time.perf_counter() - start
         predictions.append(as_prediction(found, dataset.classes))
         if on_picture is not None:

@@ -50,6 +50,9 @@ def natural_key(name: str) -> list:
 
 
 def _find_one(source: str, depth: int) -> Iterator[Found | CvtoolError]:
+    if not source.strip():
+        yield SourceError('"": an empty name; name a picture, a folder or -')
+        return
     if source == "-":
         yield Found("stdin", source, PurePath("stdin.png"))
         return

@@ -168,3 +168,9 @@ def test_larger_pictures_than_allowed_are_refused(tmp_path):
 def test_a_missing_webcam_is_a_source_error():
     with pytest.raises(SourceError, match="77: no webcam"):
         names(["77"])
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_is_named_as_such(name):
+    with pytest.raises(SourceError, match="an empty name"):
+        names([name])

@@ -32,3 +32,7 @@ class DatasetError(CvtoolError):
 
 class DeviceError(CvtoolError):
     """A device that was asked for and is not there."""
+
+
+class TrainingError(CvtoolError):
+    """A training that cannot go on."""

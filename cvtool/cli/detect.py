@@ -14,9 +14,14 @@ import typer
 from cvtool.cli import console
 from cvtool.cli.options import (
     DeviceOption,
+    EveryOption,
+    JsonArrayOption,
+    JsonLinesOption,
+    MaxPixelsOption,
     ModelOption,
     OverwriteOption,
     SizeOption,
+    SourcesArgument,
 )
 from cvtool.errors import CvtoolError, DeviceError, ModelError
 
@@ -29,14 +34,7 @@ DEFAULT_OUT = Path("detected")
 
 
 def detect(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCES",
-            help="Pictures, folders, globs, http(s) URLs, .txt lists, videos, webcam numbers, "
-            "or - for a picture on stdin.",
-        ),
-    ],
+    sources: SourcesArgument,
     model: ModelOption = "everyday",
     score: Annotated[
         float, typer.Option(min=0, max=1, help="Keep boxes that score at least this.")
@@ -81,12 +79,8 @@ def detect(
         Path | None,
         typer.Option(metavar="DIR", help="Write each object as a picture of its own."),
     ] = None,
-    json_array: Annotated[
-        bool, typer.Option("--json", help="Print one JSON array instead of a table.")
-    ] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--jsonl", help="Print one JSON object a line, as they come.")
-    ] = False,
+    json_array: JsonArrayOption = False,
+    json_lines: JsonLinesOption = False,
     save_txt: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write YOLO label files, one a picture or frame."),
@@ -100,13 +94,8 @@ def detect(
             "--show", help=f"Open the annotated pictures on the screen, at most {MOST_SHOWN}."
         ),
     ] = False,
-    every: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Of videos, take every Nth frame.")
-    ] = 1,
-    max_pixels: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels than this."),
-    ] = 100_000_000,
+    every: EveryOption = 1,
+    max_pixels: MaxPixelsOption = 100_000_000,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Find objects in pictures and videos, and draw a box round each.
@@ -237,12 +226,12 @@ def known_classes(given: str | None, known: tuple[str, ...]) -> list[str] | None
 
 def choose_report(json_array: bool, json_lines: bool, total: int | None):
     """The way to print that the options ask for."""
-    from cvtool.cli import detect_report
+    from cvtool.cli import detect_report, records
 
     if json_array:
-        return detect_report.JsonArray()
+        return records.JsonArray()
     if json_lines:
-        return detect_report.JsonLines()
+        return records.JsonLines()
     return detect_report.SingleTable() if total == 1 else detect_report.RunningTable()
 
 

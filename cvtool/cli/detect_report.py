@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtool.cli import console
+from cvtool.cli.records import Record, about_picture, milliseconds, size_text
 
 if TYPE_CHECKING:
     from cvtool.detection.detector import Detection
     from cvtool.pictures.sources import Picture
-
-Record = dict[str, Any]
 
 # Scores shown for one label in a line; the rest are counted.
 SCORES_SHOWN = 3
@@ -29,48 +27,10 @@ def make_record(
     output: str | None,
 ) -> Record:
     """The documented JSON object of one picture or frame."""
-    height, width = picture.pixels.shape[:2]
-    record: Record = {"picture": picture.name, "width": width, "height": height}
-    if picture.frame is not None:
-        record |= {"frame": picture.frame, "time": round(picture.time or 0.0, 4)}
-    return record | {
-        "model": model,
-        "engine": engine,
-        "seconds": round(seconds, 5),
+    return about_picture(picture, model=model, engine=engine, seconds=seconds) | {
         "detections": [detection.to_dict() for detection in detections],
         "output": output,
     }
-
-
-class JsonLines:
-    """One object a line, as soon as it is known."""
-
-    def __enter__(self) -> JsonLines:
-        return self
-
-    def add(self, record: Record) -> None:
-        print(console.to_json(record), flush=True)
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class JsonArray:
-    """One array, written as it grows and closed whatever happens, so that it always parses."""
-
-    def __enter__(self) -> JsonArray:
-        self._before = ""
-        sys.stdout.write("[")
-        return self
-
-    def add(self, record: Record) -> None:
-        sys.stdout.write(f"{self._before}\n{console.to_json(record)}")
-        self._before = ","
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        # After a broken pipe there is nobody left to close it for.
-        if kind is None or not issubclass(kind, BrokenPipeError):
-            sys.stdout.write("\n]\n")
 
 
 class SingleTable:
@@ -81,7 +41,7 @@ class SingleTable:
 
     def add(self, record: Record) -> None:
         detections = record["detections"]
-        head = f"{record['picture']}: {_size(record)} pixels, {_milliseconds(record)} ms"
+        head = f"{record['picture']}: {size_text(record)} pixels, {milliseconds(record)} ms"
         print(f"{head}, {len(detections)} object{'' if len(detections) == 1 else 's'}")
         if detections:
             rows = [
@@ -116,7 +76,7 @@ class RunningTable:
             self._add_frame(record)
         else:
             objects = summarise(record["detections"])
-            self._line(record, _milliseconds(record), objects)
+            self._line(record, milliseconds(record), objects)
 
     def __exit__(self, kind: Any, *_: object) -> None:
         if self._video and (kind is None or not issubclass(kind, BrokenPipeError)):
@@ -135,14 +95,14 @@ class RunningTable:
         frames = video["frames"]
         labels = sorted(video["labels"].items(), key=lambda item: -item[1])
         objects = ", ".join(f"{label} in {count}" for label, count in labels) or "nothing"
-        milliseconds = f"{1000 * video['seconds'] / frames:.0f}"
-        self._line(video, milliseconds, f"{frames} frames: {objects}")
+        each = f"{1000 * video['seconds'] / frames:.0f}"
+        self._line(video, each, f"{frames} frames: {objects}")
 
-    def _line(self, record: Record, milliseconds: str, objects: str) -> None:
+    def _line(self, record: Record, duration: str, objects: str) -> None:
         if not self._headed:
             print(f"{'picture':40}  {'size':>11}  {'ms':>5}  objects")
             self._headed = True
-        line = f"{record['picture']:40}  {_size(record):>11}  {milliseconds:>5}  {objects}"
+        line = f"{record['picture']:40}  {size_text(record):>11}  {duration:>5}  {objects}"
         if record["output"]:
             line += f"  -> {record['output']}"
         print(line)
@@ -159,11 +119,3 @@ def summarise(detections: Sequence[Record]) -> str:
         more = " ..." if len(values) > SCORES_SHOWN else ""
         parts.append(f"{len(values)} {label} {shown}{more}")
     return ", ".join(parts) or "nothing"
-
-
-def _size(record: Record) -> str:
-    return f"{record['width']} x {record['height']}"
-
-
-def _milliseconds(record: Record) -> str:
-    return f"{1000 * record['seconds']:.0f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,9 @@ from cvtool.cli.options import (
     DeviceOption,
     JsonOption,
     OverwriteOption,
-    SizeOption,
+    TtaOption,
+    ViewSizeOption,
+    check_size,
     complete_model,
 )
 from cvtool.errors import ModelError, OutputError
@@ -36,25 +39,29 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="DATASET",
-            help="For a detector: a COCO JSON file, or a folder with one.",
+            help="For a detector: a COCO JSON file, or a folder with one. For a classifier: a "
+            "folder with a folder for each class, a CSV, or Tiny-ImageNet's folder.",
         ),
     ],
     pictures: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Folder of the pictures. Default: looked for near the JSON file."
+            metavar="DIR", help="Folder of the pictures. Default: looked for near the labels."
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Use the first N pictures only.")
+        int | None, typer.Option(min=1, metavar="N", help="Use N pictures only.")
     ] = None,
     iou: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="Of two boxes of a class that overlap more than this, keep one."
+            min=0,
+            max=1,
+            help="Detector: of two boxes of a class that overlap more than this, keep one.",
         ),
     ] = 0.45,
-    size: SizeOption = None,
+    tta: TtaOption = False,
+    size: ViewSizeOption = None,
     device: DeviceOption = "auto",
     out: Annotated[
         Path | None,
@@ -71,9 +78,8 @@ def evaluate(
 ) -> None:
     """Score a model on a labelled data set.
 
-    Prints the scores, and writes them below --out with the precision-recall curves
-    and the twenty worst pictures: the truth on the left, what the model found on
-    the right.
+    Prints the scores, and writes them below --out with curves and the twenty worst
+    pictures.
     """
     from cvtool.models.presets import find_model
     from cvtool.pictures.writing import free_name
@@ -86,51 +92,81 @@ def evaluate(
     EVALUATORS[task](
         model,
         dataset,
-        pictures=pictures,
-        limit=limit,
-        iou=iou,
-        size=size,
-        device=device,
-        out=out,
-        as_json=as_json,
-        overwrite=overwrite,
+        Options(pictures, limit, iou, tta, size, device, out, as_json, overwrite),
     )
 
 
-def evaluate_detection(
-    model: str,
-    dataset: Path,
-    *,
-    pictures: Path | None,
-    limit: int | None,
-    iou: float,
-    size: int | None,
-    device: Device,
-    out: Path,
-    as_json: bool,
-    overwrite: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command was told, for the evaluator of the model's task."""
+
+    pictures: Path | None
+    limit: int | None
+    iou: float
+    tta: bool
+    size: int | None
+    device: Device
+    out: Path
+    as_json: bool
+    overwrite: bool
+
+
+def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
     """Score a detector, print and save the result."""
-    from cvtool.cli.output_folders import check_output_folder
     from cvtool.detection import evaluation
     from cvtool.detection.detector import Detector
 
-    # Minutes of work must not end with this.
-    if not overwrite and (out / evaluation.SUMMARY_FILE).exists():
-        raise OutputError(f"{out}: holds an evaluation; use --overwrite or another --out")
-    check_output_folder(out, "name another with --out")
-    truths = evaluation.read_detection_dataset(dataset, pictures, limit)
-    detector = Detector.load(model, device=device, size=size)
+    if options.tta:
+        raise typer.BadParameter("--tta is for classifiers")
+    check_size(options.size)
+    check_out(options, evaluation.SUMMARY_FILE)
+    truths = evaluation.read_detection_dataset(dataset, options.pictures, options.limit)
+    detector = Detector.load(model, device=options.device, size=options.size)
     say_where_classes_differ(truths.classes, detector.classes)
     with console.progress("evaluating", len(truths.examples)) as advance:
-        result = evaluation.evaluate_detector(detector, truths, max_iou=iou, on_picture=advance)
-    written = evaluation.save_evaluation(result, out, overwrite=overwrite)
-    if as_json:
-        console.print_json(result.summary)
+        result = evaluation.evaluate_detector(
+            detector, truths, max_iou=options.iou, on_picture=advance
+        )
+    written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
+    conclude(result.summary, show_detection, written, options)
+
+
+def evaluate_classification(model: str, dataset: Path, options: Options) -> None:
+    """Score a classifier, print and save the result."""
+    from cvtool.classification import evaluation
+    from cvtool.classification.classifier import Classifier
+
+    check_out(options, evaluation.SUMMARY_FILE)
+    data = evaluation.read_classification_dataset(dataset, options.pictures, options.limit)
+    classifier = Classifier.load(model, device=options.device, size=options.size)
+    unknown = [name for name in data.classes if name not in classifier.classes]
+    if unknown and len(unknown) < len(data.classes):
+        console.say(f"the model does not know {', '.join(unknown)}; these count as wrong")
+    with console.progress("evaluating", len(data)) as advance:
+        result = evaluation.evaluate_classifier(
+            classifier, data, tta=options.tta, on_picture=advance
+        )
+    written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
+    conclude(result.summary, show_classification, written, options)
+
+
+def check_out(options: Options, summary_file: str) -> None:
+    """Refuse a folder that the result could not go to: minutes of work must not end with this."""
+    from cvtool.cli.output_folders import check_output_folder
+
+    if not options.overwrite and (options.out / summary_file).exists():
+        raise OutputError(f"{options.out}: holds an evaluation; use --overwrite or another --out")
+    check_output_folder(options.out, "name another with --out")
+
+
+def conclude(summary: dict[str, Any], show, written: Sequence[Path], options: Options) -> None:
+    """Print the scores, as JSON or by `show`, and the files."""
+    if options.as_json:
+        console.print_json(summary)
     else:
-        show_detection(result.summary)
+        show(summary)
     for path in written:
-        print(f"written: {path}", file=sys.stderr if as_json else sys.stdout)
+        print(f"written: {path}", file=sys.stderr if options.as_json else sys.stdout)
 
 
 def say_where_classes_differ(labelled: Sequence[str], known: Sequence[str]) -> None:
@@ -179,6 +215,35 @@ def show_detection(summary: dict[str, Any]) -> None:
     )
 
 
+def show_classification(summary: dict[str, Any]) -> None:
+    """Print a classifier's scores for people."""
+    if "top1" in summary:
+        columns = ("class", "pictures", "precision", "recall", "F1")
+        keys = ("precision", "recall", "f1")
+    else:
+        columns = ("label", "pictures", "average precision", "precision", "recall", "F1")
+        keys = ("average_precision", "precision", "recall", "f1")
+    rows = [
+        (name, str(row["pictures"]), *(_share(row[key]) for key in keys))
+        for name, row in summary["per_class"].items()
+    ]
+    console.print_table(console.table(columns, rows, right=columns[1:]))
+    pictures, seconds = summary["pictures"], summary["seconds"]
+    print(f"model {summary['model']} at {summary['size']} pixels on {summary['engine']}")
+    print(f"{pictures} pictures, {1000 * seconds / max(pictures, 1):.0f} ms each")
+    if "top1" in summary:
+        low, high = summary["interval"]
+        print(
+            f"top-1 {_share(summary['top1'])} (95 % interval {low:.3f} to {high:.3f}), "
+            f"top-5 {_share(summary['top5'])}, calibration error {_share(summary['ece'])}"
+        )
+    else:
+        print(
+            f"mean average precision {_share(summary['mean_average_precision'])}, labels right "
+            f"{_share(summary['accuracy'])}, F1 {_share(summary['f1'])}"
+        )
+
+
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
@@ -188,4 +253,4 @@ def _total(summary: dict[str, Any]) -> str:
 
 
 # One entry a task; the model's own task decides.
-EVALUATORS = {"detect": evaluate_detection}
+EVALUATORS = {"detect": evaluate_detection, "classify": evaluate_classification}

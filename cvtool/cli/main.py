@@ -12,10 +12,13 @@ from typer.core import TyperGroup
 
 from cvtool import __version__
 from cvtool.cli import console
+from cvtool.cli.classify import classify
 from cvtool.cli.demo import demo
 from cvtool.cli.detect import detect
 from cvtool.cli.doctor import doctor
 from cvtool.cli.evaluate import evaluate
+from cvtool.cli.finetune import finetune
+from cvtool.cli.models import models_app
 from cvtool.errors import CvtoolError
 
 # The base of Typer's errors of wrong usage, which Typer itself does not export.
@@ -116,7 +119,10 @@ def options(
 
 # In the order in which a newcomer meets them, which is the order of --help.
 app.command()(detect)
+app.command()(classify)
+app.command()(finetune)
 app.command()(evaluate)
+app.add_typer(models_app)
 app.command()(demo)
 app.command()(doctor)
 

@@ -15,10 +15,11 @@ LARGEST_SIZE = 4096
 def complete_model(incomplete: str) -> list[str]:
     """Names of presets for the shell's completion."""
     from cvtool.errors import CvtoolError
+    from cvtool.models.applications import APPLICATIONS
     from cvtool.models.presets import load_presets
 
     try:
-        return [name for name in load_presets() if name.startswith(incomplete)]
+        return [name for name in (*load_presets(), *APPLICATIONS) if name.startswith(incomplete)]
     except CvtoolError:
         return []
 
@@ -33,6 +34,14 @@ def check_size(size: int | None) -> int | None:
     return size
 
 
+SourcesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCES",
+        help="Pictures, folders, globs, http(s) URLs, .txt lists, videos, webcam numbers, "
+        "or - for a picture on stdin.",
+    ),
+]
 ModelOption = Annotated[
     str,
     typer.Option(
@@ -52,6 +61,36 @@ SizeOption = Annotated[
         help="Side of the square that the network sees, a multiple of 32; "
         "larger finds smaller objects and takes longer. Default: the model's own.",
     ),
+]
+ViewSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        min=16,
+        max=LARGEST_SIZE,
+        metavar="PIXELS",
+        help="Side of the square that the network sees. Default: the model's own.",
+    ),
+]
+TtaOption = Annotated[
+    bool,
+    typer.Option(
+        "--tta",
+        help="Test-time augmentation: average over five crops and their mirror images; "
+        "ten times the work.",
+    ),
+]
+EveryOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Of videos, take every Nth frame.")
+]
+MaxPixelsOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels than this.")
+]
+JsonArrayOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON array instead of a table.")
+]
+JsonLinesOption = Annotated[
+    bool, typer.Option("--jsonl", help="Print one JSON object a line, as they come.")
 ]
 DeviceOption = Annotated[
     Device,

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from cvtool.errors import ModelError
+from cvtool.models.applications import APPLICATIONS, fetch_application
 from cvtool.models.near_names import unknown_name
 
 PRESETS_FILE = "presets.json"
 MODEL_FILE = "model.json"
+# Of model.json. A cvtool that knows a lower one cannot read what a newer cvtool wrote.
+FORMAT = 1
 REMEDY = "install cvtool again"
 
 
@@ -38,7 +41,7 @@ class Preset:
 
     Attributes:
         name: what `--model` takes.
-        task: "detect", ...; which command the model is for.
+        task: "detect", "classify"; which command the model is for.
         files: by kind: "litert" for the LiteRT interpreter, "weights" for Keras.
         size: side of the square that the network sees by default, pixels.
         classes: labels in the order of the class numbers.
@@ -46,6 +49,7 @@ class Preset:
         anchors: detection only: for each scale, (width, height) of its anchors in
             pixels of the network's input.
         strides: detection only: pixels a grid cell, for each scale.
+        several: classification only: a picture may have several of the classes.
         scores: data set and figures, measured with `cvtool evaluate`.
         licence, data, recipe: of the weights; training data; the script that made them.
         described_in: presets.json, or model.json for a model of the user's own.
@@ -60,6 +64,7 @@ class Preset:
     architecture: Mapping[str, Any] = field(default_factory=dict)
     anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
     strides: tuple[int, ...] = ()
+    several: bool = False
     licence: str = ""
     data: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
@@ -110,9 +115,9 @@ def find_model(model: str | Path, folder: str | Path | None = None) -> Preset:
     """The preset of that name, or the model in that folder.
 
     Args:
-        model: a preset's name; or a folder with a model.json, as a training leaves it:
-            one entry of presets.json with its "name", its files beside it. A Path is
-            always a folder.
+        model: a preset's name; a name of `applications.APPLICATIONS`; or a folder with a
+            model.json, as a training leaves it: one entry of presets.json with its "name",
+            its files beside it. A Path is always a folder.
         folder: as for `load_presets`.
     Raises:
         ModelError: no such preset or folder, or a damaged model.json.
@@ -123,12 +128,14 @@ def find_model(model: str | Path, folder: str | Path | None = None) -> Preset:
     presets = load_presets(folder) if bare or not path.exists() else {}
     if bare and name in presets:
         return presets[name]
+    if bare and name in APPLICATIONS and not path.exists():
+        return read_model_folder(fetch_application(name))
     if name and path.is_dir():
         return read_model_folder(path)
     if path.is_file():
         raise ModelError(f"{path}: is a file; give the model's folder, the one with its model.json")
     hint = "" if bare else " (nor is there such a folder)"
-    raise ModelError(unknown_name("model", name, tuple(presets)) + hint)
+    raise ModelError(unknown_name("model", name, (*presets, *APPLICATIONS)) + hint)
 
 
 def read_model_folder(folder: str | Path) -> Preset:
@@ -141,6 +148,8 @@ def read_model_folder(folder: str | Path) -> Preset:
     remedy = "give the folder that a training made"
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
+        if entry.get("format", FORMAT) > FORMAT:
+            raise ModelError(f"{path}: written by a newer cvtool; update cvtool to use this model")
         return _preset(entry["name"], entry, Path(folder), MODEL_FILE)
     except FileNotFoundError:
         raise ModelError(f"{folder}: no model.json in it; {remedy}") from None
@@ -215,6 +224,7 @@ def _preset(
             tuple((float(w), float(h)) for w, h in scale) for scale in entry.get("anchors", ())
         ),
         strides=tuple(int(s) for s in entry.get("strides", ())),
+        several=bool(entry.get("several", False)),
         licence=entry.get("licence", ""),
         data=entry.get("data", ""),
         scores=entry.get("scores", {}),
@@ -223,6 +233,8 @@ def _preset(
     )
     if preset.task == "detect":
         _check_detector(preset)
+    if preset.task == "classify" and (len(preset.classes) < 2 or preset.size < 1):
+        raise ValueError("a classifier needs two classes or more and a size")
     return preset
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cvtool.models.presets import FORMAT, MODEL_FILE
 from cvtool.tensorflow_import import import_tensorflow, quiet_stderr
 
 
@@ -36,10 +37,12 @@ def save_model(network, folder, description):
     weights, litert = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
     save_float16_weights(network, weights)
     export_litert(network, litert)
-    entry = description | {
-        "files": {"litert": fingerprint(litert), "weights": fingerprint(weights)}
-    }
-    replace_text(folder / "model.json", json.dumps(entry, indent=2) + "\n")
+    entry = (
+        {"format": FORMAT}
+        | description
+        | {"files": {"litert": fingerprint(litert), "weights": fingerprint(weights)}}
+    )
+    replace_text(folder / MODEL_FILE, json.dumps(entry, indent=2) + "\n")
     return entry
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cvtool.errors import OutputError
+
 
 @contextlib.contextmanager
 def averaged_weights(model):
@@ -65,11 +67,44 @@ def resume(model, folder):
 
 
 def save_weights(model, path):
-    """Save weights under a temporary name and rename, so that a kill leaves the old file."""
+    """Save weights under a temporary name and rename, so that a kill leaves the old file.
+
+    Raises:
+        OutputError: the disk is full or the folder cannot be written; the old file stays.
+    """
     path = Path(path)
     part = path.with_name(f"part-{path.name}")
-    model.save_weights(part)
-    os.replace(part, path)
+    try:
+        model.save_weights(part)
+        os.replace(part, path)
+    # HDF5 reports a full disk as RuntimeError on some ways to it.
+    except (OSError, RuntimeError) as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise _unwritable(path, error) from error
+
+
+def write_state(folder, state):
+    """Replace a run's state.
+
+    Raises:
+        OutputError: it cannot be written; the old state stays.
+    """
+    path = Path(folder) / "state.json"
+    part = path.with_name("part-state.json")
+    try:
+        part.write_text(json.dumps(state), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path, error):
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return OutputError(
+        f"{path}: the checkpoint cannot be written ({reason}); make room on the disk and go on "
+        "from the checkpoint before"
+    )
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -110,9 +145,7 @@ class Checkpoint(keras.callbacks.Callback):
         append_history(self.folder / "history.csv", row)
         save_weights(self.model, self.folder / "last.weights.h5")
         # The state is written last: it names only what is already on disk.
-        part = self.folder / "part-state.json"
-        part.write_text(json.dumps(state | {"epoch": epoch + 1}), encoding="utf-8")
-        os.replace(part, self.folder / "state.json")
+        write_state(self.folder, state | {"epoch": epoch + 1})
 
 
 def append_history(path, row):
@@ -124,11 +157,14 @@ def append_history(path, row):
     rows = [r for r in read_history(path) if int(r["epoch"]) < row["epoch"]] + [row]
     columns = list(dict.fromkeys(key for r in rows for key in r))
     part = Path(path).with_name("part-history.csv")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(part, path)
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(part, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def read_history(path):

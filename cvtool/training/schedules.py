@@ -1,4 +1,4 @@
-"""Learning-rate schedule and optimiser."""
+"""Learning-rate schedules, and the optimiser of the default models."""
 
 from __future__ import annotations
 
@@ -41,6 +41,44 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "steps": self.steps,
             "warmup_steps": self.warmup_steps,
             "final": self.final,
+        }
+
+
+@keras.saving.register_keras_serializable("cvtool")
+class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up, then steps, 1/t, or no decay at all.
+
+    Args:
+        kind: "step": a tenth after half of the steps, a hundredth after three quarters;
+            "inverse": peak / (1 + 9 t / steps); "constant".
+        peak: learning rate at the end of the warm-up.
+        steps: length of the whole training in steps.
+        warmup_steps: length of the warm-up; it starts at 1 % of the peak.
+    """
+
+    def __init__(self, kind, peak, steps, warmup_steps=0):
+        self.kind = kind
+        self.peak = float(peak)
+        self.steps = int(steps)
+        self.warmup_steps = int(warmup_steps)
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        warm = 0.01 + 0.99 * step / max(self.warmup_steps, 1)
+        done = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
+        decayed = ops.ones_like(done)
+        if self.kind == "step":
+            decayed = ops.where(done < 0.5, 1.0, ops.where(done < 0.75, 0.1, 0.01))
+        elif self.kind == "inverse":
+            decayed = 1 / (1 + 9 * ops.maximum(done, 0.0))
+        return self.peak * ops.where(step < self.warmup_steps, warm, decayed)
+
+    def get_config(self):
+        return {
+            "kind": self.kind,
+            "peak": self.peak,
+            "steps": self.steps,
+            "warmup_steps": self.warmup_steps,
         }
 
 

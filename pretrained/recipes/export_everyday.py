@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from pathlib import Path
+
+from ship import PRETRAINED, ship, write_card
 
 from cvtool.datasets.coco import read_coco
 from cvtool.detection.detector import Detector
 from cvtool.detection.evaluation import evaluate_detector
 from cvtool.detection.grid import STRIDES
 from cvtool.detection.yolo import yolo
-from cvtool.models.saving import replace_text, save_model
+from cvtool.models.saving import save_model
 
-PRETRAINED = Path(__file__).resolve().parent.parent
 NAME = "everyday"
 ARCHITECTURE = {"widths": [32, 64, 128, 256, 384], "depths": [1, 2, 2, 1], "neck": 96}
 
@@ -60,21 +60,14 @@ def main():
     entry["scores"] = {"dataset": "everyday20 val", "pictures": summary["pictures"]} | {
         key: round(summary[key], 4) for key in figures
     }
-    for file in entry["files"].values():
-        shutil.copyfile(staging / file["file"], args.out / file["file"])
-    presets = args.out / "presets.json"
-    entries = json.loads(presets.read_text(encoding="utf-8")) if presets.exists() else {}
-    entries[entry.pop("name")] = entry
-    replace_text(presets, json.dumps(entries, indent=2) + "\n")
-    write_card(args.out / "README.md", summary)
+    ship(entry, staging, args.out)
+    write_card(args.out / "README.md", NAME, card_lines(summary))
     print(json.dumps(entry["scores"]))
 
 
-def write_card(path, summary):
-    """Replace the part of the model card between the two marks."""
-    begin, end = f"<!-- {NAME} scores -->", f"<!-- end of {NAME} scores -->"
+def card_lines(summary):
+    """The scores as the model card shows them."""
     lines = [
-        begin,
         f"{summary['pictures']} pictures at {summary['size']} px, {summary['engine']}: "
         f"mAP50 {summary['mAP50']:.3f}, mAP50-95 {summary['mAP50_95']:.3f}; at score "
         f"{summary['best_score']:.2f} (best mean F1) precision {summary['precision']:.3f}, "
@@ -85,10 +78,7 @@ def write_card(path, summary):
     ]
     for name, row in summary["per_class"].items():
         lines.append(f"| {name} | {row['truths']} | {row['ap50']:.3f} | {row['ap50_95']:.3f} |")
-    card = path.read_text(encoding="utf-8")
-    before, _, rest = card.partition(begin)
-    after = rest.partition(end)[2]
-    replace_text(path, before + "\n".join([*lines, end]) + after)
+    return lines
 
 
 if __name__ == "__main__":

@@ -20,13 +20,17 @@ import cv2
 import keras
 import numpy as np
 
-from cvtool.backbones import csp_backbone
+from cvtool.backbones import DEPTHS, WIDTHS
+from cvtool.classification.networks import classifier, logits_of
+from cvtool.detection.detector import build
+from cvtool.models.presets import find_model, preset_file
 from cvtool.training.checkpoints import Checkpoint, resume, save_weights
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine, adamw
 
 SIDE = 64
+ARCHITECTURE = {"network": "csp", "widths": WIDTHS, "depths": DEPTHS, "dropout": 0.1}
 
 
 def main():
@@ -41,7 +45,9 @@ def main():
         train_pixels, train_labels = train_pixels[keep], train_labels[keep]
         val_pixels, val_labels = val_pixels[: args.limit], val_labels[: args.limit]
 
-    model = classifier()
+    model = logits_of(classifier(ARCHITECTURE, 200))
+    if args.start:
+        start_from(model.get_layer("csp"), args.start)
     stages = parse_stages(args.stages)
     epochs = sum(count for _, count in stages)
     steps_per_epoch = len(train_labels) // args.batch
@@ -101,6 +107,7 @@ def parse_arguments():
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--start", help="begin with the backbone of this model (name or folder)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     return parser.parse_args()
@@ -111,14 +118,12 @@ def parse_stages(text):
     return [tuple(int(n) for n in part.split(":")) for part in text.split(",")]
 
 
-def classifier(classes=200, dropout=0.1):
-    """The backbone with average pooling and a linear layer; outputs logits (N, classes)."""
-    pixels = keras.Input((None, None, 3), name="pixels")
-    features = csp_backbone()(pixels)[-1]
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    x = keras.layers.Dropout(dropout, name="dropout")(x)
-    logits = keras.layers.Dense(classes, dtype="float32", name="logits")(x)
-    return keras.Model(pixels, logits, name="tiny200")
+def start_from(backbone, model):
+    """Copy the backbone's weights from a detector: its name, or its folder."""
+    preset = find_model(model)
+    detector = build(preset)
+    detector.load_weights(preset_file(preset, "weights"))
+    backbone.set_weights(detector.get_layer("csp").get_weights())
 
 
 def read_split(root, split, cache):

@@ -1,0 +1,1 @@
+"""Classification: which class a picture shows."""

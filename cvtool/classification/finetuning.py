@@ -1,0 +1,292 @@
+"""Fine-tune a classifier: the head on cached features, then the released layers.
+
+The recipe is that of Donahue 2014 ("DeCAF") for the head and of Yosinski 2014 for the
+rest: what a backbone learnt on many pictures is kept where there are few, and adapted at
+a low learning rate where there are more.
+
+A run folder holds what `cvtool.training.checkpoints` writes, run.json with all settings
+and the pictures of each split, and at the end what `classification.finishing` writes. A
+run that was killed goes on from its last whole epoch, or with the cached features.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+
+from cvtool.classification import networks
+from cvtool.classification.augmentation import AUGMENTATIONS, colour_basis
+from cvtool.classification.batches import ClassificationBatches, one_hot
+from cvtool.classification.features import cached_features, train_head
+from cvtool.classification.losses import training_loss
+from cvtool.classification.release import backbone_of, release
+from cvtool.classification.scoring import activate, predict_logits, scores_of
+from cvtool.classification.settings import settings_from
+from cvtool.classification.store import PictureStore
+from cvtool.errors import CvtoolError
+from cvtool.models.applications import APPLICATIONS
+from cvtool.models.presets import find_model, preset_file
+from cvtool.training.checkpoints import (
+    Checkpoint,
+    append_history,
+    read_state,
+    resume,
+    save_weights,
+    write_state,
+)
+from cvtool.training.devices import strategy_scope
+from cvtool.training.optimizers import exclude_small, optimizer_named, schedule_named
+from cvtool.training.precision import set_precision
+from cvtool.training.reports import Progress
+from cvtool.training.stopping import StopOnNaN, StopWithoutGain
+
+FEATURES_FILES = ("features.npz", "features-mirrored.npz", "features-dev.npz")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """What run.json says, ready to be worked on.
+
+    Attributes:
+        folder: run folder.
+        settings: Settings.
+        chosen: dict of `settings.chosen_for`.
+        architecture: of the network, as `networks.classifier` takes it.
+        classes: labels.
+        several: several labels a picture.
+        store: PictureStore of all pictures.
+        targets: float32 (N, C).
+        splits: split name -> int array of positions in the store.
+    """
+
+    folder: Path
+    settings: object
+    chosen: dict
+    architecture: dict
+    classes: tuple[str, ...]
+    several: bool
+    store: PictureStore
+    targets: np.ndarray
+    splits: dict[str, np.ndarray]
+
+    @property
+    def metric(self):
+        """The figure of the dev pictures that decides which epoch is best."""
+        return "dev_map" if self.several else "dev_top1"
+
+
+def open_training(folder, run):
+    """Make a Training of a run folder and the content of its run.json."""
+    settings = settings_from(run["settings"])
+    paths, labels, splits = [], [], {}
+    for name, part in run["splits"].items():
+        splits[name] = np.arange(len(paths), len(paths) + len(part["files"]))
+        paths += part["files"]
+        labels += part["labels"]
+    several = run["several"]
+    if several:
+        labels = [[np.nan if value is None else value for value in row] for row in labels]
+    return Training(
+        folder=Path(folder),
+        settings=settings,
+        chosen=run["chosen"],
+        architecture=run["architecture"],
+        classes=tuple(run["classes"]),
+        several=several,
+        store=PictureStore(paths, run["chosen"]["size"]),
+        targets=one_hot(labels, len(run["classes"])),
+        splits=splits,
+    )
+
+
+def train(training, *, say):
+    """Train, or go on with it, until the last epoch or Ctrl-C.
+
+    Args:
+        training: Training.
+        say: function(str), for what a person wants to know.
+    Returns:
+        why it ended early, or None. best.weights.h5 holds the best network so far.
+    Raises:
+        TrainingError: the loss became NaN.
+        CvtoolError: a picture or file went missing, a disk is full ...
+    """
+    settings = training.settings
+    # OpenCV's threads would compete with the training for the same cores.
+    cv2.setNumThreads(1)
+    keras.utils.set_random_seed(settings.seed)
+    set_precision(settings.precision)
+    with strategy_scope(settings.gpus):
+        network = start_network(training)
+        first = networks.features_of(network) is not None and settings.from_scratch is None
+        if first and read_state(training.folder)["epoch"] == 0:
+            begin_with_head(training, network, say)
+        return train_released(training, network, settings.head_epochs if first else 0, say)
+
+
+def start_network(training):
+    """The classifier with the weights that the training begins with."""
+    settings = training.settings
+    public = settings.from_scratch is None and settings.backbone in APPLICATIONS
+    network = networks.classifier(
+        training.architecture,
+        len(training.classes),
+        several=training.several,
+        weights="imagenet" if public else None,
+    )
+    if settings.from_scratch is None and not public:
+        source = find_model(settings.backbone)
+        donor = networks.build(source)
+        donor.load_weights(preset_file(source, "weights"))
+        backbone_of(network).set_weights(backbone_of(donor).get_weights())
+    return network
+
+
+def begin_with_head(training, network, say):
+    """Train the last layer on cached features; leaves a scored best.weights.h5 behind."""
+    settings, size = training.settings, training.chosen["size"]
+    extractor = networks.features_of(network)
+    head_only = training.chosen["unfreeze"] == "head"
+    key = f"{settings.backbone} {size} {training.architecture}"
+    wanted = [("train", False, FEATURES_FILES[0]), ("dev", False, FEATURES_FILES[2])]
+    if head_only and AUGMENTATIONS[settings.augment].mirror:
+        wanted.insert(1, ("train", True, FEATURES_FILES[1]))
+    start = time.perf_counter()
+    parts = [
+        cached_features(
+            extractor,
+            training.store,
+            training.splits[split],
+            size,
+            training.folder / file,
+            mirrored=mirrored,
+            key=f"{key} {mirrored}",
+        )
+        for split, mirrored, file in wanted
+    ]
+    say(
+        f"features of {sum(map(len, parts))} pictures computed and cached in "
+        f"{time.perf_counter() - start:.0f} s"
+    )
+    train_targets = np.nan_to_num(training.targets[training.splits["train"]], nan=-1.0)
+    dev_targets = training.targets[training.splits["dev"]]
+    start = time.perf_counter()
+    kernel, bias, history = train_head(
+        np.concatenate(parts[:-1]),
+        np.concatenate([train_targets] * (len(parts) - 1)),
+        dev=(parts[-1], np.nan_to_num(dev_targets, nan=-1.0)),
+        several=training.several,
+        epochs=settings.head_epochs,
+        batch=training.chosen["batch"],
+        dropout=settings.dropout,
+        label_smoothing=settings.label_smoothing,
+        weight_decay=settings.weight_decay,
+        seed=settings.seed,
+    )
+    network.get_layer(networks.LOGITS).set_weights([kernel, bias])
+    probabilities = activate(parts[-1] @ kernel + bias, training.several)
+    figures = scores_of(probabilities, dev_targets, training.several)
+    say(
+        f"head trained for {settings.head_epochs} epochs in {time.perf_counter() - start:.1f} s: "
+        + "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    )
+    for epoch in range(settings.head_epochs):
+        row = {"epoch": epoch + 1, "loss": history["loss"][epoch]}
+        row["dev_loss"] = history["val_loss"][epoch]
+        if "accuracy" in history:
+            row |= {
+                "accuracy": history["accuracy"][epoch],
+                "dev_top1": history["val_accuracy"][epoch],
+            }
+        append_history(training.folder / "history.csv", row)
+    save_weights(networks.logits_of(network), training.folder / "best.weights.h5")
+    best = {"best": figures[training.metric], "best_epoch": settings.head_epochs}
+    write_state(training.folder, best | {"epoch": settings.head_epochs})
+
+
+def train_released(training, network, done_before, say):
+    """Train the released layers, epochs numbered on from `done_before`."""
+    settings, chosen, folder = training.settings, training.chosen, training.folder
+    last = done_before + chosen["epochs"]
+    done = read_state(folder)["epoch"]
+    if done >= last:
+        return None
+    if settings.from_scratch is None:
+        released = release(network, chosen["unfreeze"], chosen["size"])
+        say(f"{len(released)} layers of the backbone released, from {released[0]} on")
+    model = networks.logits_of(network)
+    batches = training_batches(training, done - done_before)
+    steps = len(batches) * chosen["epochs"]
+    schedule = schedule_named(
+        settings.schedule, chosen["learning_rate"], steps, round(steps * settings.warmup)
+    )
+    optimizer = optimizer_named(settings.optimizer, schedule, weight_decay=settings.weight_decay)
+    exclude_small(optimizer, model)
+    model.compile(
+        optimizer,
+        training_loss(training.several, settings.label_smoothing),
+        metrics=[] if training.several else ["accuracy"],
+    )
+    if done > done_before:
+        resume(model, folder)
+        say(f"going on after epoch {done} of {last}")
+    elif done:
+        model.load_weights(folder / "best.weights.h5")
+    checkpoint = Checkpoint(folder, lambda network: dev_scores(training, network), training.metric)
+    patience = StopWithoutGain(folder, settings.patience)
+    try:
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=last,
+            verbose=0,
+            callbacks=[StopOnNaN(), checkpoint, Progress(last), patience],
+        )
+    except KeyboardInterrupt:
+        return f"stopped with Ctrl-C after epoch {read_state(folder)['epoch']} of {last}"
+    except CvtoolError:
+        raise
+    except Exception:
+        # What a loader's thread raised reaches us in the framework's own words.
+        if batches.problem is not None:
+            raise batches.problem from None
+        raise
+    if patience.stopped:
+        state = read_state(folder)
+        return f"stopped at epoch {state['epoch']}: no better dev score since {state['best_epoch']}"
+    return None
+
+
+def training_batches(training, epoch):
+    """The batches of the fine-tuning, from that epoch on."""
+    settings, chosen = training.settings, training.chosen
+    train = training.splits["train"]
+    augmentation = AUGMENTATIONS[settings.augment]
+    basis = None
+    if augmentation.pca:
+        sample = np.random.default_rng(settings.seed).permutation(train)[:200]
+        basis = colour_basis([training.store[i] for i in sample])
+    return ClassificationBatches(
+        training.store,
+        training.targets,
+        train,
+        side=chosen["size"],
+        batch=chosen["batch"],
+        augmentation=augmentation,
+        colour_basis=basis,
+        balance=settings.balance,
+        seed=settings.seed,
+        epoch=epoch,
+    )
+
+
+def dev_scores(training, model):
+    """Figures of a network of logits on the dev pictures."""
+    dev = training.splits["dev"]
+    logits = predict_logits(model, training.store, dev, training.chosen["size"])
+    return scores_of(activate(logits, training.several), training.targets[dev], training.several)

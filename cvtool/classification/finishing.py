@@ -1,0 +1,261 @@
+"""What a training leaves: the model's files, its scores, and the report."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+
+from cvtool.classification import networks
+from cvtool.classification.classifier import Classifier
+from cvtool.classification.finetuning import FEATURES_FILES
+from cvtool.classification.metrics import (
+    confusion_matrix,
+    expected_calibration_error,
+    multi_label_scores,
+    per_class_table,
+    top_k_accuracy,
+    wilson_interval,
+)
+from cvtool.classification.plots import plot_calibration, plot_confusion
+from cvtool.classification.report import Mistake, Report, write_report
+from cvtool.errors import OutputError
+from cvtool.models.saving import save_model
+from cvtool.pictures.sources import read_pictures
+from cvtool.pictures.writing import whole_file
+from cvtool.training.diagnosis import diagnose
+from cvtool.training.precision import set_precision
+from cvtool.training.reports import plot_history
+
+MODEL_FILE = "model.keras"
+MOST_MISTAKES = 24
+# Training pictures whose error is measured: enough for half a point.
+TRAIN_SAMPLE = 2000
+
+
+def save_trained(training, run):
+    """Write the best network: model.keras, the LiteRT file, the weights, model.json.
+
+    Returns:
+        the model's description, see `models.saving.save_model`.
+    Raises:
+        OutputError: something cannot be written.
+    """
+    # What ships calculates in float32, whatever the training did.
+    set_precision("float32")
+    network = networks.classifier(
+        training.architecture, len(training.classes), several=training.several
+    )
+    networks.logits_of(network).load_weights(training.folder / "best.weights.h5")
+    fixed = network.input_shape[1] is not None
+    description = {
+        "name": run["name"],
+        "task": "classify",
+        "description": f"trained on {run['dataset']}",
+        "architecture": training.architecture | ({"fixed_size": True} if fixed else {}),
+        "size": training.chosen["size"],
+        "classes": list(training.classes),
+        "several": training.several,
+        "data": run["dataset"],
+        "recipe": "cvtool finetune",
+    }
+    try:
+        entry = save_model(network, training.folder, description)
+        part = training.folder / f"part-{MODEL_FILE}"
+        network.save(part)
+        os.replace(part, training.folder / MODEL_FILE)
+    except OSError as error:
+        raise OutputError(
+            f"{training.folder}: the model cannot be written ({error.strerror}); make room and "
+            "go on with --resume"
+        ) from error
+    return entry
+
+
+def predict_splits(training, *, device="auto", on_picture=None):
+    """Probabilities of the saved model, as every command will give them.
+
+    Of the training pictures, at most 2,000 are looked at.
+
+    Returns:
+        dict of split name -> (positions in the store, probabilities float32 (N, C)).
+    """
+    classifier = Classifier.load(Path(training.folder), device=device)
+    results = {}
+    for name, part in training.splits.items():
+        if name == "train" and len(part) > TRAIN_SAMPLE:
+            rng = np.random.default_rng(training.settings.seed)
+            part = np.sort(rng.choice(part, TRAIN_SAMPLE, replace=False))
+        rows = []
+        for picture in read_pictures([training.store.paths[i] for i in part]):
+            rows.append(classifier.probabilities(picture.pixels))
+            if on_picture is not None:
+                on_picture()
+        results[name] = part, np.stack(rows)
+    return results
+
+
+def pictures_to_predict(training):
+    """How many pictures `predict_splits` will look at."""
+    counts = {name: len(part) for name, part in training.splits.items()}
+    counts["train"] = min(counts["train"], TRAIN_SAMPLE)
+    return sum(counts.values())
+
+
+def scores_of_splits(training, predictions):
+    """Scores by split, as report.html and run.json show them."""
+    scores = {}
+    for name, (part, probabilities) in predictions.items():
+        targets = training.targets[part]
+        if training.several:
+            figures = multi_label_scores(probabilities, targets)
+            scores[name] = {
+                key: figures[key] for key in ("mean_average_precision", "accuracy", "f1")
+            }
+        else:
+            labels = targets.argmax(axis=1)
+            right = int((probabilities.argmax(axis=1) == labels).sum())
+            scores[name] = {
+                "top1": right / len(labels),
+                "interval": wilson_interval(right, len(labels)),
+                "top5": top_k_accuracy(probabilities, labels, min(5, len(training.classes))),
+                "ece": expected_calibration_error(probabilities, labels),
+            }
+        scores[name]["pictures"] = len(part)
+    return scores
+
+
+def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
+    """Save the best network of a run, score it, and write the report.
+
+    Args:
+        training: Training, after `finetuning.train`.
+        run: content of run.json.
+        minutes: spent on training, all sittings together.
+        stopped: why it ended early, or None.
+        device: for the scoring.
+        on_picture: called after each picture that is scored.
+    Returns:
+        run with the keys scores, scored_split, diagnosis, minutes, stopped and finished.
+    Raises:
+        OutputError: something cannot be written.
+    """
+    folder = training.folder
+    save_trained(training, run)
+    predictions = predict_splits(training, device=device, on_picture=on_picture)
+    scores = scores_of_splits(training, predictions)
+    scored = "test" if "test" in scores else "dev"
+    part, probabilities = predictions[scored]
+    errors = {name: error_of(figures) for name, figures in scores.items()}
+    diagnosis = diagnose(
+        train=errors["train"],
+        dev=errors["dev"],
+        train_dev=errors.get("train-dev"),
+        test=errors.get("test"),
+        human=training.settings.human_error,
+        chance=chance_error(training),
+    )
+    confusion, per_class = None, {}
+    targets = training.targets[part]
+    if training.several:
+        rows = multi_label_scores(probabilities, targets)["per_label"]
+        per_class = dict(zip(training.classes, rows, strict=True))
+    else:
+        labels = targets.argmax(axis=1)
+        confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(training.classes))
+        per_class = per_class_table(confusion, training.classes)
+        with whole_file(folder / "confusion.png", overwrite=True) as path:
+            plot_confusion(confusion, training.classes, path)
+        with whole_file(folder / "calibration.png", overwrite=True) as path:
+            plot_calibration(probabilities, labels, path)
+    write_predictions(folder / "predictions.csv", training, predictions)
+    report = Report(
+        name=run["name"],
+        dataset=run["dataset"],
+        model=run["model"],
+        classes=training.classes,
+        settings=training.settings.to_dict() | training.chosen,
+        versions=run["versions"],
+        splits={name: len(part) for name, part in training.splits.items()},
+        scores=scores,
+        scored_split=scored,
+        per_class=per_class,
+        confusion=confusion,
+        mistakes=confident_mistakes(training, part, probabilities),
+        diagnosis=diagnosis,
+        curves=plot_history(folder),
+        augmented=folder / "augmented.jpg",
+        remarks=[run["how"], *run["remarks"]],
+        minutes=minutes,
+        stopped=stopped,
+    )
+    write_report(folder / "report.html", report, overwrite=True)
+    for file in FEATURES_FILES:
+        (folder / file).unlink(missing_ok=True)
+    return run | {
+        "scores": scores,
+        "scored_split": scored,
+        "diagnosis": diagnosis.to_dict(),
+        "minutes": round(minutes, 2),
+        "stopped": stopped,
+        "finished": stopped is None or "Ctrl-C" not in stopped,
+    }
+
+
+def error_of(figures):
+    """The error, a share: 1 less the accuracy; None where nothing is labelled."""
+    right = figures.get("top1", figures.get("accuracy"))
+    return None if right is None else 1 - right
+
+
+def chance_error(training):
+    """Error of always naming the most frequent class; None for several labels."""
+    if training.several:
+        return None
+    targets = training.targets[training.splits["train"]]
+    return float(1 - targets.mean(axis=0).max())
+
+
+def confident_mistakes(training, part, probabilities):
+    """The wrong answers with the highest probabilities, as the report shows them."""
+    if training.several:
+        return []
+    truths = training.targets[part].argmax(axis=1)
+    predicted = probabilities.argmax(axis=1)
+    score = probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != truths)
+    worst = wrong[np.argsort(-score[wrong], kind="stable")][:MOST_MISTAKES]
+    names = training.classes
+    return [
+        Mistake(
+            Path(training.store.paths[part[i]]),
+            names[truths[i]],
+            names[predicted[i]],
+            float(score[i]),
+        )
+        for i in worst
+    ]
+
+
+def write_predictions(path, training, predictions):
+    """predictions.csv: a row a picture with its truth and what the model says."""
+    several, names = training.several, training.classes
+    with (
+        whole_file(path, overwrite=True) as part,
+        part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.writer(file)
+        head = [*names] if several else ["truth", "predicted", "score", "right"]
+        writer.writerow(["file", "split", *head])
+        for split, (positions, probabilities) in predictions.items():
+            for position, row in zip(positions, probabilities, strict=True):
+                start = [training.store.paths[position], split]
+                if several:
+                    writer.writerow([*start, *(f"{value:.4f}" for value in row)])
+                    continue
+                truth, best = int(training.targets[position].argmax()), int(row.argmax())
+                writer.writerow(
+                    [*start, names[truth], names[best], f"{row[best]:.4f}", int(truth == best)]
+                )

@@ -1,0 +1,134 @@
+"""What `finetune` can be told, and what it chooses where it is told nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+from cvtool.classification.augmentation import AUGMENTATIONS
+from cvtool.errors import CvtoolError
+from cvtool.training.optimizers import OPTIMIZERS, SCHEDULES
+
+PARTS = ("head", "last", "all")
+
+# Pictures to train on from which it pays to release the last stage, and the whole backbone.
+LAST_FROM, ALL_FROM = 500, 2000
+
+# Side of the network's input for photographs; smaller pictures get a smaller one.
+LARGEST_DEFAULT_SIZE = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All knobs of a fine-tuning. None means: chosen from the data, see `chosen_for`.
+
+    Attributes:
+        backbone: preset, folder of a trained classifier, or a name of
+            `models.applications.APPLICATIONS`; not used with from_scratch.
+        from_scratch: name of a network of `classification.scratch.SCRATCH` to train from
+            random weights.
+        size: side of the network's square input, pixels.
+        unfreeze: what is trained after the head: "head" (nothing more), "last" (the
+            layers at the coarsest resolution), "all", or the name of the layer from
+            which on.
+        epochs: passes over the training pictures after the head's own.
+        head_epochs: passes over the cached features.
+        batch: pictures a step.
+        optimizer, schedule: see `training.optimizers`.
+        learning_rate: highest rate after the head's training.
+        warmup: share of the steps in which the rate rises.
+        weight_decay, dropout, label_smoothing: regularisation, all in [0, 1).
+        patience: stop after so many epochs without a better dev score; 0 never stops.
+        balance: draw the classes equally often.
+        augment: "none", "light" or "strong".
+        precision: "auto", "float32" or "bfloat16".
+        gpus: "one", or "all" GPUs of this machine.
+        seed: of the split, the weights and the order of the pictures.
+        human_error: error of people on this task, for the diagnosis; None if unknown.
+    """
+
+    backbone: str = "tiny200"
+    from_scratch: str | None = None
+    size: int | None = None
+    unfreeze: str | None = None
+    epochs: int | None = None
+    head_epochs: int = 30
+    batch: int | None = None
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    learning_rate: float | None = None
+    warmup: float = 0.1
+    weight_decay: float = 0.02
+    dropout: float = 0.2
+    label_smoothing: float = 0.1
+    patience: int = 0
+    balance: bool = False
+    augment: str = "light"
+    precision: str = "auto"
+    gpus: str = "one"
+    seed: int = 0
+    human_error: float | None = None
+
+    def __post_init__(self):
+        """Raises CvtoolError for a value that makes no sense."""
+        _one_of("--augment", self.augment, tuple(AUGMENTATIONS))
+        _one_of("--optimizer", self.optimizer, OPTIMIZERS)
+        _one_of("--schedule", self.schedule, SCHEDULES)
+        for name in ("warmup", "weight_decay", "dropout", "label_smoothing"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise CvtoolError(f"--{name.replace('_', '-')} {value} is not in [0, 1)")
+        for name in ("size", "epochs", "batch", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise CvtoolError(f"--{name.replace('_', '-')} {value} is not above 0")
+
+    def to_dict(self):
+        """As JSON keeps it."""
+        return asdict(self)
+
+
+def settings_from(values):
+    """Settings from a dict as `to_dict` made it; keys of newer versions are left out."""
+    known = {field.name for field in fields(Settings)}
+    return Settings(**{key: value for key, value in values.items() if key in known})
+
+
+def chosen_for(settings, *, pictures, short_side, native_size):
+    """Fill in what the settings leave open.
+
+    Args:
+        settings: Settings.
+        pictures: how many there are to train on.
+        short_side: median of the shorter sides of these pictures, pixels.
+        native_size: of the backbone or network, pixels.
+    Returns:
+        dict of the values by name: size, unfreeze, epochs, batch, learning_rate.
+    """
+    scratch = settings.from_scratch is not None
+    size = native_size
+    if not scratch:
+        # Larger than the backbone's own where the pictures have more to show.
+        size = max(native_size, min(LARGEST_DEFAULT_SIZE, int(short_side) // 32 * 32))
+    unfreeze = "head" if pictures < LAST_FROM else "last" if pictures < ALL_FROM else "all"
+    if scratch:
+        unfreeze = "all"
+    # About as many pictures shown in all, whatever the size of the set.
+    epochs = min(30, max(8, round(60_000 / max(pictures, 1))))
+    epochs = 3 * epochs if scratch else epochs
+    batch = 64 if pictures >= 1000 else 32
+    values = {
+        "size": size,
+        "unfreeze": unfreeze,
+        "epochs": 0 if unfreeze == "head" else epochs,
+        "batch": min(batch, pictures),
+        "learning_rate": 2e-3 if scratch else 5e-4,
+    }
+    values |= {key: value for key in values if (value := getattr(settings, key)) is not None}
+    if values["unfreeze"] == "head":
+        values["epochs"] = 0
+    return values
+
+
+def _one_of(option, value, choices):
+    if value not in choices:
+        raise CvtoolError(f'{option} "{value}" is not one of {", ".join(choices)}')

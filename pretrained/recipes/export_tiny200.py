@@ -1,0 +1,80 @@
+"""Turn a run of pretrain_backbone.py into the shipped classifier.
+
+    python pretrained/recipes/export_tiny200.py --run runs/backbone --data tiny-imagenet-200
+
+Writes tiny200.weights.h5, tiny200.tflite and the presets.json entry into pretrained/,
+scores the LiteRT file on val as `cvtool evaluate` does, and puts the scores into the
+model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from pretrain_backbone import ARCHITECTURE
+from ship import PRETRAINED, ship, write_card
+
+from cvtool.classification.classifier import Classifier
+from cvtool.classification.evaluation import evaluate_classifier, read_classification_dataset
+from cvtool.classification.networks import classifier, logits_of
+from cvtool.datasets.tiny_imagenet import class_names
+from cvtool.models.saving import save_model
+
+NAME = "tiny200"
+SHOWN = 10
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True, help="folder of pretrain_backbone.py")
+    parser.add_argument("--data", type=Path, required=True, help="the folder tiny-imagenet-200")
+    parser.add_argument("--size", type=int, default=96, help="default input size")
+    parser.add_argument("--out", type=Path, default=PRETRAINED)
+    args = parser.parse_args()
+
+    classes = class_names(args.data)
+    network = classifier(ARCHITECTURE, len(classes))
+    logits_of(network).load_weights(args.run / "best.weights.h5")
+    description = {
+        "name": NAME,
+        "task": "classify",
+        "description": "200 classes: animals, food, clothes, household things, buildings, places",
+        "architecture": ARCHITECTURE,
+        "size": args.size,
+        "classes": list(classes),
+        "licence": "Apache-2.0 (weights)",
+        "data": "Tiny-ImageNet-200",
+        "recipe": "recipes/pretrain_backbone.py",
+    }
+    staging = args.run / "model"
+    entry = save_model(network, staging, description)
+    val = read_classification_dataset(args.data / "val")
+    summary = evaluate_classifier(Classifier.load(staging, device="cpu"), val).summary
+    figures = ("top1", "top5", "ece")
+    entry["scores"] = {"dataset": "Tiny-ImageNet-200 val", "pictures": summary["pictures"]} | {
+        key: round(summary[key], 4) for key in figures
+    }
+    ship(entry, staging, args.out)
+    write_card(args.out / "README.md", NAME, card_lines(summary))
+    print(json.dumps(entry["scores"]))
+
+
+def card_lines(summary):
+    """The scores as the model card shows them."""
+    rows = sorted(summary["per_class"].items(), key=lambda item: item[1]["recall"] or 0)
+    shown = [f"{name} {row['recall']:.2f}" for name, row in rows if row["recall"] is not None]
+    low, high = summary["interval"]
+    return [
+        f"{summary['pictures']} pictures at {summary['size']} px, {summary['engine']}: top-1 "
+        f"{summary['top1']:.4f} (95 % interval {low:.3f} to {high:.3f}), top-5 "
+        f"{summary['top5']:.4f}, expected calibration error {summary['ece']:.3f}.",
+        "",
+        f"Recall of the worst classes: {', '.join(shown[:SHOWN])}.",
+        f"Of the best: {', '.join(shown[: -SHOWN - 1 : -1])}.",
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -126,7 +126,8 @@ def train(training, *, say):
         first = networks.features_of(network) is not None and settings.from_scratch is None
         if first and read_state(training.folder)["epoch"] == 0:
             begin_with_head(training, network, say)
-        return train_released(training, network, settings.head_epochs if first else 0, say)
+        before = training.chosen["head_epochs"] if first else 0
+        return train_released(training, network, before, say)
 
 
 def start_network(training):
@@ -149,9 +150,9 @@ def start_network(training):
 
 def begin_with_head(training, network, say):
     """Train the last layer on cached features; leaves a scored best.weights.h5 behind."""
-    settings, size = training.settings, training.chosen["size"]
+    settings, chosen, size = training.settings, training.chosen, training.chosen["size"]
     extractor = networks.features_of(network)
-    head_only = training.chosen["unfreeze"] == "head"
+    head_only = chosen["unfreeze"] == "head"
     key = f"{settings.backbone} {size} {training.architecture}"
     wanted = [("train", False, FEATURES_FILES[0]), ("dev", False, FEATURES_FILES[2])]
     if head_only and AUGMENTATIONS[settings.augment].mirror:
@@ -173,6 +174,7 @@ def begin_with_head(training, network, say):
         f"features of {sum(map(len, parts))} pictures computed and cached in "
         f"{time.perf_counter() - start:.0f} s"
     )
+    epochs = chosen["head_epochs"]
     train_targets = np.nan_to_num(training.targets[training.splits["train"]], nan=-1.0)
     dev_targets = training.targets[training.splits["dev"]]
     start = time.perf_counter()
@@ -181,8 +183,8 @@ def begin_with_head(training, network, say):
         np.concatenate([train_targets] * (len(parts) - 1)),
         dev=(parts[-1], np.nan_to_num(dev_targets, nan=-1.0)),
         several=training.several,
-        epochs=settings.head_epochs,
-        batch=training.chosen["batch"],
+        epochs=epochs,
+        batch=chosen["batch"],
         dropout=settings.dropout,
         label_smoothing=settings.label_smoothing,
         weight_decay=settings.weight_decay,
@@ -192,10 +194,10 @@ def begin_with_head(training, network, say):
     probabilities = activate(parts[-1] @ kernel + bias, training.several)
     figures = scores_of(probabilities, dev_targets, training.several)
     say(
-        f"head trained for {settings.head_epochs} epochs in {time.perf_counter() - start:.1f} s: "
+        f"head trained for {chosen['head_epochs']} epochs in {time.perf_counter() - start:.1f} s: "
         + "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
     )
-    for epoch in range(settings.head_epochs):
+    for epoch in range(epochs):
         row = {"epoch": epoch + 1, "loss": history["loss"][epoch]}
         row["dev_loss"] = history["val_loss"][epoch]
         if "accuracy" in history:
@@ -205,8 +207,8 @@ def begin_with_head(training, network, say):
             }
         append_history(training.folder / "history.csv", row)
     save_weights(networks.logits_of(network), training.folder / "best.weights.h5")
-    best = {"best": figures[training.metric], "best_epoch": settings.head_epochs}
-    write_state(training.folder, best | {"epoch": settings.head_epochs})
+    best = {"best": figures[training.metric], "best_epoch": epochs}
+    write_state(training.folder, best | {"epoch": epochs})
 
 
 def train_released(training, network, done_before, say):
@@ -220,6 +222,8 @@ def train_released(training, network, done_before, say):
         released = release(network, chosen["unfreeze"], chosen["size"])
         say(f"{len(released)} layers of the backbone released, from {released[0]} on")
     model = networks.logits_of(network)
+    if done and done == done_before:
+        model.load_weights(folder / "best.weights.h5")
     batches = training_batches(training, done - done_before)
     steps = len(batches) * chosen["epochs"]
     schedule = schedule_named(
@@ -235,8 +239,6 @@ def train_released(training, network, done_before, say):
     if done > done_before:
         resume(model, folder)
         say(f"going on after epoch {done} of {last}")
-    elif done:
-        model.load_weights(folder / "best.weights.h5")
     checkpoint = Checkpoint(folder, lambda network: dev_scores(training, network), training.metric)
     patience = StopWithoutGain(folder, settings.patience)
     try:

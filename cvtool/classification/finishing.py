@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtool.classification import networks
+from cvtool.classification.calibration import best_temperature
 from cvtool.classification.classifier import Classifier
 from cvtool.classification.finetuning import FEATURES_FILES
 from cvtool.classification.metrics import (
@@ -21,6 +22,7 @@ from cvtool.classification.metrics import (
 )
 from cvtool.classification.plots import plot_calibration, plot_confusion
 from cvtool.classification.report import Mistake, Report, write_report
+from cvtool.classification.scoring import predict_logits
 from cvtool.errors import OutputError
 from cvtool.models.saving import save_model
 from cvtool.pictures.sources import read_pictures
@@ -48,7 +50,9 @@ def save_trained(training, run):
     network = networks.classifier(
         training.architecture, len(training.classes), several=training.several
     )
-    networks.logits_of(network).load_weights(training.folder / "best.weights.h5")
+    logits = networks.logits_of(network)
+    logits.load_weights(training.folder / "best.weights.h5")
+    calibrate(training, network, logits)
     fixed = network.input_shape[1] is not None
     description = {
         "name": run["name"],
@@ -72,6 +76,18 @@ def save_trained(training, run):
             "go on with --resume"
         ) from error
     return entry
+
+
+def calibrate(training, network, logits):
+    """Scale the logits so that the scores on dev mean what they say; no answer changes.
+
+    Label smoothing leaves a network less sure than it could be, a long training more.
+    """
+    dev = training.splits["dev"]
+    outputs = predict_logits(logits, training.store, dev, training.chosen["size"])
+    factor = 1 / best_temperature(outputs, training.targets[dev], training.several)
+    layer = network.get_layer(networks.LOGITS)
+    layer.set_weights([factor * values for values in layer.get_weights()])
 
 
 def predict_splits(training, *, device="auto", on_picture=None):
@@ -156,6 +172,7 @@ def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
         test=errors.get("test"),
         human=training.settings.human_error,
         chance=chance_error(training),
+        counts={name: figures["pictures"] for name, figures in scores.items()},
     )
     confusion, per_class = None, {}
     targets = training.targets[part]

@@ -13,6 +13,9 @@ PARTS = ("head", "last", "all")
 # Pictures to train on from which it pays to release the last stage, and the whole backbone.
 LAST_FROM, ALL_FROM = 500, 2000
 
+# Steps that the head needs at least; on cached features they take a second or two.
+HEAD_STEPS = 300
+
 # Side of the network's input for photographs; smaller pictures get a smaller one.
 LARGEST_DEFAULT_SIZE = 128
 
@@ -31,7 +34,7 @@ class Settings:
             layers at the coarsest resolution), "all", or the name of the layer from
             which on.
         epochs: passes over the training pictures after the head's own.
-        head_epochs: passes over the cached features.
+        head_epochs: passes over the cached features, about 300 steps or more if None.
         batch: pictures a step.
         optimizer, schedule: see `training.optimizers`.
         learning_rate: highest rate after the head's training.
@@ -51,7 +54,7 @@ class Settings:
     size: int | None = None
     unfreeze: str | None = None
     epochs: int | None = None
-    head_epochs: int = 30
+    head_epochs: int | None = None
     batch: int | None = None
     optimizer: str = "adamw"
     schedule: str = "cosine"
@@ -77,7 +80,7 @@ class Settings:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise CvtoolError(f"--{name.replace('_', '-')} {value} is not in [0, 1)")
-        for name in ("size", "epochs", "batch", "learning_rate"):
+        for name in ("size", "epochs", "head_epochs", "batch", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise CvtoolError(f"--{name.replace('_', '-')} {value} is not above 0")
@@ -102,7 +105,8 @@ def chosen_for(settings, *, pictures, short_side, native_size):
         short_side: median of the shorter sides of these pictures, pixels.
         native_size: of the backbone or network, pixels.
     Returns:
-        dict of the values by name: size, unfreeze, epochs, batch, learning_rate.
+        dict of the values by name: size, unfreeze, epochs, head_epochs, batch,
+        learning_rate.
     """
     scratch = settings.from_scratch is not None
     size = native_size
@@ -115,18 +119,20 @@ def chosen_for(settings, *, pictures, short_side, native_size):
     # About as many pictures shown in all, whatever the size of the set.
     epochs = min(30, max(8, round(60_000 / max(pictures, 1))))
     epochs = 3 * epochs if scratch else epochs
-    batch = 64 if pictures >= 1000 else 32
+    batch = settings.batch or (64 if pictures >= 1000 else 32)
+    batch = min(batch, pictures)
+    head_epochs = min(100, max(30, -(-HEAD_STEPS * batch // pictures)))
     values = {
         "size": size,
         "unfreeze": unfreeze,
         "epochs": 0 if unfreeze == "head" else epochs,
-        "batch": min(batch, pictures),
+        "head_epochs": head_epochs,
         "learning_rate": 2e-3 if scratch else 5e-4,
     }
     values |= {key: value for key in values if (value := getattr(settings, key)) is not None}
     if values["unfreeze"] == "head":
         values["epochs"] = 0
-    return values
+    return values | {"batch": batch}
 
 
 def _one_of(option, value, choices):

@@ -99,8 +99,14 @@ def finetune(
         typer.Option(min=1, metavar="N", show_default="by size", help="Passes after the head's."),
     ] = None,
     head_epochs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Passes of the head over cached features.")
-    ] = 30,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            show_default="by size",
+            help="Passes of the head over cached features.",
+        ),
+    ] = None,
     batch: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", show_default="by size", help="Pictures a step."),

@@ -24,7 +24,7 @@ from cvtool.pictures.reading import MAX_PIXELS, read_picture
 
 # A JPEG is decoded at the smallest of its scales (1, 1/2, 1/4, 1/8) that leaves this many pixels
 # a side: enough for the thumbnail to come out as if made from the whole picture.
-_DRAFT_SIDE = 2 * THUMBNAIL_SIDE
+_DRAFT_SIDE = 4 * THUMBNAIL_SIDE
 _ORIENTATION_TAG = 0x0112
 _TURNED_SIDEWAYS = (5, 6, 7, 8)
 
@@ -107,12 +107,12 @@ def _look(path: str | Path) -> tuple[tuple[int, int], np.ndarray, np.ndarray] | 
     except PictureError as error:
         return error
     rows, columns = HASH_SHAPE
-    side = THUMBNAIL_SIDE
-    return (
-        size,
-        np.asarray(grey.resize((columns, rows), Image.Resampling.BOX)),
-        np.asarray(grey.resize((side, side), Image.Resampling.BOX)),
-    )
+    return size, _shrink(grey, columns, rows), _shrink(grey, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+
+
+def _shrink(grey: Image.Image, width: int, height: int) -> np.ndarray:
+    # Overlapping windows: with plain averages a copy of another size gives another hash.
+    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 
 def _read_grey(path: str | Path) -> tuple[Image.Image, tuple[int, int]]:

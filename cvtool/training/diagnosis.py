@@ -7,7 +7,7 @@ where work pays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -108,6 +108,7 @@ def diagnose(
     train_dev: float | None = None,
     test: float | None = None,
     chance: float | None = None,
+    counts: Mapping[str, int] | None = None,
 ) -> Diagnosis:
     """Tell avoidable bias, variance, data mismatch and overfitting to dev apart.
 
@@ -120,6 +121,8 @@ def diagnose(
             where dev and test are of another kind (`--target`).
         test: error on pictures that nothing was chosen by.
         chance: error of guessing, such as 1 less the share of the most frequent class.
+        counts: pictures of each split, by the names in `rows`: a gap that so few pictures
+            can show by chance is noted and not ranked. None counts every error as exact.
     Raises:
         ValueError: an error outside [0, 1].
     """
@@ -140,7 +143,20 @@ def diagnose(
         for name, (start, end) in steps.items()
         if start is not None and end is not None
     }
-    over = {name: gap for name, gap in gaps.items() if gap > SMALL + _ROUNDING}
+    ends = {
+        "avoidable_bias": ("human", "train"),
+        "variance": ("train", after),
+        "data_mismatch": ("train-dev", "dev"),
+        "dev_overfitting": ("dev", "test"),
+    }
+    doubtful = [
+        name
+        for name, gap in gaps.items()
+        if SMALL < gap <= _width_of_chance(errors, ends[name], counts or {})
+    ]
+    over = {
+        name: gap for name, gap in gaps.items() if gap > SMALL + _ROUNDING and name not in doubtful
+    }
     # Of equal gaps the earlier in the chain is mended first: the later ones may shrink with it.
     ranked = sorted(over, key=lambda name: -round(over[name], 9))
     advice = _advise(ranked)
@@ -158,14 +174,30 @@ def diagnose(
         gaps=gaps,
         largest=ranked[0] if ranked else None,
         advice=advice,
-        notes=_notes(human, train, gaps, after),
-        summary=_summarise(ranked, gaps, human, guessing),
+        notes=_notes(human, train, gaps, after) + [_doubt(name, gaps[name]) for name in doubtful],
+        summary=_summarise(ranked, gaps, human, guessing, doubtful),
     )
 
 
 def describe(gap: str) -> str:
     """Return the words for a key of `Diagnosis.gaps`."""
     return _WORDS[gap]
+
+
+def _width_of_chance(errors, ends, counts) -> float:
+    """Half the 95 % interval of the difference of two errors, each a share of its pictures."""
+    variance = 0.0
+    for name in ends:
+        if errors[name] is not None and counts.get(name):
+            variance += errors[name] * (1 - errors[name]) / counts[name]
+    return 1.96 * variance**0.5
+
+
+def _doubt(name: str, gap: float) -> str:
+    return (
+        f"So few pictures can show a {_WORDS[name]} of {_points(gap)} points by chance; more "
+        "pictures in dev and test would tell."
+    )
 
 
 def _advise(ranked: Sequence[str]) -> list[str]:
@@ -207,11 +239,13 @@ def _notes(human, train, gaps, after) -> list[str]:
     return notes
 
 
-def _summarise(ranked: Sequence[str], gaps, human, guessing) -> str:
+def _summarise(ranked: Sequence[str], gaps, human, guessing, doubtful) -> str:
     if guessing:
         return "The model is no better than guessing, so its errors tell nothing else yet."
     if not gaps:
         return "Too few errors were measured to tell where they come from."
+    if not ranked and doubtful:
+        return "No gap is larger than chance makes it on so few pictures."
     if not ranked:
         return "Every gap is small, at most a point: there is no single thing to mend."
     first, *others = [f"{_WORDS[name]} ({_points(gaps[name])} points)" for name in ranked]

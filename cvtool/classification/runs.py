@@ -9,16 +9,18 @@ import numpy as np
 
 from cvtool.classification.finetuning import open_training, train, training_batches
 from cvtool.classification.finishing import finish, pictures_to_predict
+from cvtool.classification.networks import classifier
 from cvtool.classification.preparation import prepare, split_lists
-from cvtool.classification.scratch import SCRATCH
-from cvtool.classification.settings import chosen_for
+from cvtool.classification.release import release
+from cvtool.classification.scratch import check_size, find_scratch
+from cvtool.classification.settings import PARTS, chosen_for
 from cvtool.classification.sheet import augmentation_sheet
 from cvtool.errors import ModelError, TrainingError
 from cvtool.models.applications import APPLICATIONS
-from cvtool.models.near_names import unknown_name
 from cvtool.models.presets import find_model
 from cvtool.pictures.writing import write_picture
 from cvtool.training.checkpoints import read_state
+from cvtool.training.devices import strategy_scope
 from cvtool.training.run_folder import new_run, read_run, versions, write_run
 
 SHEET_ROWS = 6
@@ -79,6 +81,7 @@ def start_run(
         f"{words}; size {chosen['size']}, batch {chosen['batch']}, "
         f"{chosen['epochs']} epochs, learning rate {chosen['learning_rate']:g}"
     )
+    refuse_impossible(settings, architecture, chosen)
     folder = new_run(name_of(dataset), out, overwrite=overwrite)
     run = {
         "name": folder.resolve().name,
@@ -158,10 +161,8 @@ def network_of(settings):
     """
     if settings.from_scratch is not None:
         name = settings.from_scratch
-        if name not in SCRATCH:
-            raise ModelError(f"--from-scratch: {unknown_name('network', name, tuple(SCRATCH))}")
-        architecture = {"network": name, "scratch": True}
-        return architecture, SCRATCH[name].size, f"{name} from scratch"
+        size = find_scratch(name).size
+        return {"network": name, "scratch": True}, size, f"{name} from scratch"
     if settings.backbone in APPLICATIONS:
         size = APPLICATIONS[settings.backbone].size
         return {"network": settings.backbone}, size, f"{settings.backbone}, trained on ImageNet"
@@ -177,6 +178,21 @@ def network_of(settings):
             f"name such as {next(iter(APPLICATIONS))}"
         )
     return architecture, preset.size, preset.name
+
+
+def refuse_impossible(settings, architecture, chosen):
+    """Raise the error of settings that training would only meet after minutes of work.
+
+    Raises:
+        DeviceError: --gpus all without two GPUs.
+        ModelError: too small a size for a network from scratch.
+        CvtoolError: --unfreeze names no layer.
+    """
+    strategy_scope(settings.gpus)
+    if settings.from_scratch is not None:
+        check_size(settings.from_scratch, chosen["size"])
+    elif chosen["unfreeze"] not in PARTS:
+        release(classifier(architecture, 2), chosen["unfreeze"], chosen["size"])
 
 
 def name_of(dataset):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +26,7 @@ from cvtool.pictures.reading import MAX_PIXELS, read_picture
 # A JPEG is decoded at the smallest of its scales (1, 1/2, 1/4, 1/8) that leaves this many pixels
 # a side: enough for the thumbnail to come out as if made from the whole picture.
 _DRAFT_SIDE = 4 * THUMBNAIL_SIDE
+_JPEG_START = b"\xff\xd8\xff"
 _ORIENTATION_TAG = 0x0112
 _TURNED_SIDEWAYS = (5, 6, 7, 8)
 
@@ -117,18 +119,18 @@ def _shrink(grey: Image.Image, width: int, height: int) -> np.ndarray:
 
 def _read_grey(path: str | Path) -> tuple[Image.Image, tuple[int, int]]:
     """The upright picture in grey, perhaps smaller, and the size of the whole one."""
+    source: str | Path | bytes = path
     try:
         with open(path, "rb") as stream:
-            data = stream.read() if stream.read(3) == b"\xff\xd8\xff" else b""
+            if (start := stream.read(len(_JPEG_START))) == _JPEG_START:
+                source = start + stream.read()
     except (OSError, ValueError):
-        data = b""  # read_picture says what is wrong
-    if data:
+        pass  # read_picture says what is wrong
+    if isinstance(source, bytes):
         # Whatever goes wrong here, the project's reader judges whether the file is damaged.
-        try:
-            return _read_grey_jpeg(b"\xff\xd8\xff" + data)
-        except Exception:
-            pass
-    grey = Image.fromarray(read_picture(path)).convert("L")
+        with suppress(Exception):
+            return _read_grey_jpeg(source)
+    grey = Image.fromarray(read_picture(source, name=str(path))).convert("L")
     return grey, grey.size
 
 

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from cvtool.classification.scratch import SCRATCH, build_scratch, residual_block
+from cvtool.classification.architectures import residual_block
+from cvtool.classification.scratch import SCRATCH, build_scratch
 from cvtool.errors import ModelError
 
 

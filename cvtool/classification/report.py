@@ -281,11 +281,11 @@ def _mistakes(mistakes: Sequence[Mistake]) -> str:
     figures, unreadable = [], 0
     for mistake in mistakes[:MOST_MISTAKES]:
         try:
-            jpeg = jpeg(mistake.path, _THUMBNAIL_SIDE)
+            thumbnail = jpeg(mistake.path, _THUMBNAIL_SIDE)
         except PictureError:
             unreadable += 1
             continue
-        image = image_tag(jpeg, "jpeg", f"{mistake.truth}, taken for {mistake.predicted}")
+        image = image_tag(thumbnail, "jpeg", f"{mistake.truth}, taken for {mistake.predicted}")
         figures.append(
             f"<figure>{image}<figcaption>{escaped(mistake.predicted)} {percent(mistake.score)}<br>"
             f"truth: <strong>{escaped(mistake.truth)}</strong><br>"

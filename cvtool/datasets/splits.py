@@ -85,7 +85,7 @@ def stratified_split(
         ValueError: the shares are negative or do not sum to 1.
     """
     labels, shares = np.asarray(labels), np.asarray(shares, np.float64)
-    if shares.ndim != 1 or (shares < 0).any() or abs(shares.sum() - 1) > 1e-6:
+    if shares.ndim != 1 or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(f"shares must not be negative and must sum to 1, not {shares.tolist()}")
     if labels.ndim == 2:
         present = labels == 1

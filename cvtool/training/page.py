@@ -58,6 +58,7 @@ summary { cursor: pointer; margin: .5rem 0; }
 
 
 def section(title: str, content: str) -> str:
+    """A part of the page under its title; nothing where there is no content."""
     return f"<section>\n<h2>{escaped(title)}</h2>\n{content}\n</section>" if content else ""
 
 
@@ -74,6 +75,7 @@ def data_table(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 
 
 
 def pairs(values: dict[str, Any]) -> str:
+    """A table of names and values; nothing where there are none."""
     return (
         data_table(["name", "value"], [[k, plain_words(v)] for k, v in values.items()], 2)
         if values
@@ -82,6 +84,7 @@ def pairs(values: dict[str, Any]) -> str:
 
 
 def sentences_list(sentences: Sequence[str], ordered: bool = False) -> str:
+    """Sentences as a list, with the options of commands marked."""
     tag = "ol" if ordered else "ul"
     items = "".join(f"<li>{options_marked(escaped(words))}</li>" for words in sentences)
     return f"<{tag}>{items}</{tag}>" if items else ""
@@ -105,6 +108,7 @@ def picture_file(path: Path | None, description: str, kind: str = "") -> str:
 
 
 def jpeg(path: Path, side: int) -> bytes:
+    """A picture file as JPEG, at most `side` pixels high and wide; raises PictureError."""
     from PIL import Image
 
     image = Image.fromarray(read_picture(path))
@@ -115,6 +119,7 @@ def jpeg(path: Path, side: int) -> bytes:
 
 
 def png(path: Path) -> bytes:
+    """A picture file as PNG, whole; raises PictureError."""
     from PIL import Image
 
     stream = BytesIO()
@@ -123,28 +128,34 @@ def png(path: Path) -> bytes:
 
 
 def image_tag(data: bytes, subtype: str, description: str, kind: str = "") -> str:
+    """A picture inside the page, "jpeg" or "png"."""
     source = f"data:image/{subtype};base64,{base64.b64encode(data).decode('ascii')}"
     return f'<img class="{kind}" src="{source}" alt="{escaped(description)}">'
 
 
 def quiet(words: str) -> str:
+    """A remark in small print."""
     return f'<p class="quiet">{escaped(words)}</p>'
 
 
 def escaped(words: object) -> str:
+    """Words as HTML shows them literally."""
     # Bytes of a file name that are no UTF-8 would make the whole page invalid.
     return escape(str(words).encode("utf-8", "replace").decode("utf-8"))
 
 
 def percent(share: float) -> str:
+    """A share in [0, 1], for example "93.1 %"."""
     return f"{100 * share:.1f} %"
 
 
 def counted(number: int, one: str, many: str) -> str:
+    """For example "1 class", "1,200 classes"."""
     return f"{number:,} {one if number == 1 else many}"
 
 
 def duration(minutes: float) -> str:
+    """For example "40 seconds", "12 minutes", "2.5 hours"."""
     if minutes < 1.5:
         return counted(max(1, round(60 * minutes)), "second", "seconds")
     if minutes < 90:
@@ -153,6 +164,7 @@ def duration(minutes: float) -> str:
 
 
 def plain_words(value: Any) -> str:
+    """A setting as a person reads it."""
     if value is None:
         return "–"
     if isinstance(value, bool):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from cvtool.errors import CvtoolError
 
 if TYPE_CHECKING:
+    from cvtool.classification.classifier import Classification, Classifier
     from cvtool.detection.detector import Detection, Detector
     from cvtool.pictures.reading import read_picture
     from cvtool.pictures.sources import read_pictures
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Classification": "cvtool.classification.classifier",
+    "Classifier": "cvtool.classification.classifier",
     "Detection": "cvtool.detection.detector",
     "Detector": "cvtool.detection.detector",
     "read_picture": "cvtool.pictures.reading",
@@ -32,6 +35,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Classification",
+    "Classifier",
     "CvtoolError",
     "Detection",
     "Detector",

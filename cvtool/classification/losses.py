@@ -30,9 +30,8 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         known = ops.cast(y_true >= 0, "float32")
         truth = ops.maximum(ops.cast(y_true, "float32"), 0.0)
         truth = truth * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
-        # max(x, 0) - x t + log(1 + exp(-|x|)): no overflow for any logit x.
-        entries = ops.maximum(y_pred, 0.0) - y_pred * truth
-        entries += ops.log1p(ops.exp(-ops.abs(y_pred)))
+        # log(1 + exp(x)) - x t: no overflow for any logit x.
+        entries = ops.softplus(y_pred) - y_pred * truth
         return ops.sum(known * entries, axis=-1)
 
     def get_config(self):

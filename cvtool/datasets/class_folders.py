@@ -141,7 +141,8 @@ def _no_classes(folder: Path, files: list[str], split: str) -> str:
         tables = sorted(path.name for path in folder.glob("*.csv"))
         if tables:
             remedy += f", or name the file of their labels ({folder / tables[0]})"
-    return f"{folder}: {len(files)} pictures lie directly in it; {remedy}"
+    lie = "1 picture lies" if len(files) == 1 else f"{len(files):,} pictures lie"
+    return f"{folder}: {lie} directly in it; {remedy}"
 
 
 def _class_name(path: Path) -> str:

@@ -56,10 +56,10 @@ def main():
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
-    def score(network):
-        return {"val_top1": top1(network, val_pixels, val_labels)}
+    def score_at(side):
+        return lambda network: {"val_top1": top1(network, val_pixels, val_labels, side)}
 
-    checkpoint = Checkpoint(args.out, score, "val_top1")
+    checkpoint = Checkpoint(args.out, score_at(stages[0][0]), "val_top1")
     checkpoint.total_epochs = epochs
     progress = Progress(epochs)
     compile_args = {"optimizer": optimizer, "loss": loss, "metrics": ["accuracy"]}
@@ -70,6 +70,7 @@ def main():
         end += count
         if done >= end:
             continue
+        checkpoint.score = score_at(side)
         # A new stage has another picture size, so the step is traced anew.
         model.compile(**compile_args)
         batches = TrainingBatches(
@@ -91,7 +92,8 @@ def main():
         "dev": "Tiny-ImageNet-200 val",
         "epochs": epochs,
         "seed": args.seed,
-        "val_top1": top1(model, val_pixels, val_labels),
+        "side": stages[-1][0],
+        "val_top1": top1(model, val_pixels, val_labels, stages[-1][0]),
     }
     (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     plot_history(args.out)
@@ -193,17 +195,30 @@ def augment(pixels, side, rng, shift=8):
     padded = cv2.copyMakeBorder(pixels, *[shift] * 4, cv2.BORDER_REFLECT_101)
     y, x = rng.integers(0, 2 * shift + 1, 2)
     pixels = padded[y : y + SIDE, x : x + SIDE]
-    if side != SIDE:
-        pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+    pixels = resized(pixels, side)
     gain, offset = rng.uniform(0.75, 1.25), rng.uniform(-25, 25)
     levels = (np.arange(256) - 128) * gain + 128 + offset
     return np.clip(levels, 0, 255).astype(np.uint8)[pixels]
 
 
-def top1(model, pixels, labels, batch=250):
-    """Part of the pictures whose best class is the true one."""
-    predicted = model.predict(pixels, batch_size=batch, verbose=0).argmax(-1)
-    return float((predicted == labels).mean())
+def resized(pixels, side):
+    """Scale a square picture as `cvtool.classification.views.centre_view` does."""
+    if side == len(pixels):
+        return pixels
+    method = cv2.INTER_AREA if side < len(pixels) else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (side, side), interpolation=method)
+
+
+def top1(model, pixels, labels, side, batch=250):
+    """Part of the pictures whose best class is the true one, at that size."""
+    right = 0
+    # In parts: all of val at a large size would take gigabytes.
+    for start in range(0, len(pixels), 10 * batch):
+        part = slice(start, start + 10 * batch)
+        views = np.stack([resized(p, side) for p in pixels[part]])
+        predicted = model.predict(views, batch_size=batch, verbose=0).argmax(-1)
+        right += int((predicted == labels[part]).sum())
+    return right / len(pixels)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def test_dropout_is_as_described():
 
 @pytest.mark.parametrize("architecture", [{"network": "resnet51"}, {}, {"network": None}])
 def test_an_unknown_network_is_refused(architecture):
-    with pytest.raises(ModelError, match='unknown network ".*"; *|update cvtool') as error:
+    with pytest.raises(ModelError, match="unknown network") as error:
         networks.classifier(architecture, 2)
     assert "update cvtool" in str(error.value) and "\n" not in str(error.value)
 

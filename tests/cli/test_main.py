@@ -39,14 +39,17 @@ def loaded_after(*arguments, folder):
     return code, modules, result
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["detect", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["detect", "--help"], ["finetune", "--help"]]
+)
 def test_help_and_version_load_no_heavy_module(arguments, tmp_path):
     code, modules, _ = loaded_after(*arguments, folder=tmp_path)
     assert (code, modules) == ("0", "[]")
 
 
-def test_detect_on_a_cpu_loads_no_tensorflow_and_says_nothing_on_stderr(photo):
-    arguments = ["detect", photo, "--device", "cpu", "--score", "0", "--max-boxes", "2"]
+@pytest.mark.parametrize("command", ["detect", "classify"])
+def test_on_a_cpu_no_tensorflow_is_loaded_and_nothing_said_on_stderr(photo, command):
+    arguments = [command, photo, "--device", "cpu", "--score", "0"]
     code, modules, result = loaded_after(*arguments, folder=photo.parent)
     assert (code, modules) == ("0", "['PIL', 'cv2', 'numpy']")
     assert result.stderr == ""
@@ -75,11 +78,9 @@ def test_every_command_has_help_and_is_in_the_readme(run, command):
     assert re.search(rf"^\| `cvtool {command}\b", readme, re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    ("command", "page"), [("detect", "detect.md"), ("evaluate", "evaluate.md")]
-)
-def test_the_reference_names_every_option(run, command, page):
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+@pytest.mark.parametrize("command", ["detect", "classify", "finetune", "evaluate"])
+def test_the_reference_names_every_option(run, command):
+    text = (ROOT / "docs" / f"{command}.md").read_text(encoding="utf-8")
     options = set(re.findall(r"--[a-z][a-z-]+", run(command, "--help").stdout)) - {"--help"}
     assert len(options) > 5
     assert {option for option in options if option not in text} == set()

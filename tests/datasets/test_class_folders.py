@@ -88,7 +88,7 @@ def test_pictures_without_class_folders(tmp_path):
     make(tmp_path / "a", "labels.csv")
     fails(tmp_path / "a", "name the file of their labels .*labels.csv")
     make(tmp_path / "b", "train/cat/1.jpg", "train/dog/1.jpg", "test/1.jpg")
-    fails(tmp_path / "b", "test: 1 pictures lie directly in it; .* move test elsewhere")
+    fails(tmp_path / "b", "test: 1 picture lies directly in it; .* move test elsewhere")
 
 
 def test_nothing_to_read(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cvtool.classification.classifier import Classifier
 from cvtool.detection.detector import Detector
 from cvtool.models.presets import load_presets, verify
 from cvtool.pictures.writing import write_picture
@@ -93,6 +94,7 @@ def runs(tmp_path_factory):
     run("train_everyday.py", *training)
     shipped.mkdir()
     shutil.copy(ROOT / "pretrained" / "README.md", shipped)
+    run("export_tiny200.py", "--run", backbone, "--data", root / "tiny", "--out", shipped)
     run(
         *["export_everyday.py", "--run", everyday, "--data", root / "everyday20"],
         *["--size", 96, "--out", shipped],
@@ -135,6 +137,17 @@ def test_the_exported_preset_is_whole_and_detects(runs):
         np.full((90, 120, 3), 114, np.uint8), min_score=0.0
     )
     assert len(boxes) == len(scores) == len(class_ids) > 0
+
+
+def test_the_exported_classifier_is_whole_and_classifies(runs):
+    shipped = runs[2]
+    preset = load_presets(shipped)["tiny200"]
+    assert verify(preset) == []
+    assert len(preset.classes) == 200 and preset.scores["pictures"] == 16
+    classifier = Classifier.load(runs[0] / "model", device="cpu")
+    pixels = np.full((90, 120, 3), 114, np.uint8)
+    assert classifier.probabilities(pixels).sum() == pytest.approx(1, abs=1e-4)
+    assert "16 pictures at 96 px, litert: top-1" in (shipped / "README.md").read_text()
 
 
 def test_the_card_has_the_table_of_classes(runs):

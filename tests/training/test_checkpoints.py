@@ -122,3 +122,67 @@ def test_curves_are_drawn_from_the_history(tmp_path):
 
     train(tmp_path)
     assert read_picture(plot_history(tmp_path)).std() > 5
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("Unable to write\n(HDF5 ...)")]
+)
+def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, error):
+    from cvtool.errors import OutputError
+    from cvtool.training.checkpoints import save_weights
+
+    model = new_model()
+    path = tmp_path / "last.weights.h5"
+    save_weights(model, path)
+    before = path.read_bytes()
+
+    def full(part):
+        part.write_bytes(b"half of it")
+        raise error
+
+    monkeypatch.setattr(model, "save_weights", full)
+    with pytest.raises(OutputError, match="last.weights.h5: the checkpoint cannot be wr") as raised:
+        save_weights(model, path)
+    assert "make room" in str(raised.value) and "\n" not in str(raised.value)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["last.weights.h5"]
+
+
+def test_a_full_disk_ends_the_training_at_the_epoch_before(tmp_path, monkeypatch):
+    from cvtool.errors import OutputError
+    from cvtool.training import checkpoints
+
+    real, saved = checkpoints.save_weights, []
+
+    def save_weights(model, path):
+        saved.append(path.name)
+        if saved.count("last.weights.h5") == 2 and path.name.startswith("last"):
+            raise OutputError(f"{path}: full")
+        real(model, path)
+
+    monkeypatch.setattr(checkpoints, "save_weights", save_weights)
+    with pytest.raises(OutputError, match="last.weights.h5: full"):
+        train(tmp_path)
+    assert state(tmp_path)["epoch"] == 1
+    monkeypatch.undo()
+    train(tmp_path)
+    assert state(tmp_path)["epoch"] == EPOCHS
+    rows = checkpoints.read_history(tmp_path / "history.csv")
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+
+
+def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    from cvtool.errors import OutputError
+    from cvtool.training import checkpoints
+
+    checkpoints.write_state(tmp_path, {"epoch": 1, "best": None, "best_epoch": None})
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints.os, "replace", full)
+    with pytest.raises(OutputError, match="state.json: .*No space left on device"):
+        checkpoints.write_state(tmp_path, {"epoch": 2})
+    assert state(tmp_path)["epoch"] == 1
+    with pytest.raises(OutputError, match="history.csv: .*No space left on device"):
+        checkpoints.append_history(tmp_path / "history.csv", {"epoch": 1})

@@ -1,0 +1,181 @@
+"""Public networks: fetched once, and one clear line where they cannot be. No network is used."""
+
+import json
+import urllib.error
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cvtool.classification.classifier import Classifier
+from cvtool.errors import ModelError
+from cvtool.models import applications
+from cvtool.models.applications import APPLICATIONS, application_features, fetch_application
+from cvtool.models.presets import find_model
+
+HOST = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """No server answers, and no weights are on this machine; gives the URLs asked for."""
+    from keras.src.backend import config
+    from keras.src.utils import file_utils
+
+    asked = []
+
+    def urlretrieve(url, *_):
+        asked.append(url)
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setattr(file_utils, "urlretrieve", urlretrieve)
+    monkeypatch.setattr(config, "keras_home", lambda: str(tmp_path / "keras"))
+    monkeypatch.setenv("CVTOOL_CACHE", str(tmp_path / "cache"))
+    return asked
+
+
+def test_without_a_network_the_file_and_its_place_are_named(offline, tmp_path):
+    with pytest.raises(ModelError) as error:
+        application_features("mobilenetv3small")
+    message = str(error.value)
+    (url,) = offline
+    file = url.rsplit("/", 1)[1]
+    assert url.startswith(HOST) and file.endswith("_no_top_v2.h5")
+    assert f"fetch {url} on a machine" in message
+    assert message.endswith(f"put it at {tmp_path / 'keras' / 'models' / file}")
+    assert 'model "mobilenetv3small"' in message and "\n" not in message
+
+
+def test_a_name_is_looked_for_there_after_the_presets(offline, tmp_path):
+    with pytest.raises(ModelError, match='model "efficientnetv2b0": its weights could not be do'):
+        find_model("efficientnetv2b0")
+    assert offline == [f"{HOST}/efficientnet_v2/efficientnetv2-b0.h5"]
+    assert not (tmp_path / "cache" / "applications" / "efficientnetv2b0" / "model.json").exists()
+
+
+def test_a_name_nearly_right_is_suggested():
+    with pytest.raises(ModelError, match="did you mean mobilenetv3small or mobilenetv3large"):
+        find_model("mobilenet3small")
+
+
+def test_any_other_error_keeps_its_words(monkeypatch):
+    def broken(**_):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV3Small", broken)
+    with pytest.raises(MemoryError, match="no room"):
+        application_features("mobilenetv3small")
+
+
+def test_every_function_is_there():
+    for application in APPLICATIONS.values():
+        assert callable(getattr(keras.applications, application.function))
+        assert application.preprocessing in ("inside", "tf", "caffe")
+
+
+@pytest.fixture(scope="module")
+def fetched(tmp_path_factory):
+    """A network fetched twice, without weights; the two folders, and how often it was built."""
+    built, real = [], applications.application_classifier
+    cache = tmp_path_factory.mktemp("cache")
+
+    def build(name):
+        built.append(name)
+        return real(name, None)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CVTOOL_CACHE", str(cache))
+        patch.setattr(applications, "application_classifier", build)
+        patch.setattr(applications, "imagenet_classes", lambda: [f"n{i}" for i in range(1000)])
+        folders = [fetch_application("mobilenetv3small") for _ in range(2)]
+    return cache, folders, built
+
+
+def test_it_is_converted_once_into_the_cache(fetched):
+    cache, folders, built = fetched
+    assert folders == [cache / "applications" / "mobilenetv3small"] * 2
+    assert built == ["mobilenetv3small"]
+    assert sorted(path.name for path in folders[0].iterdir()) == [
+        "mobilenetv3small.tflite",
+        "mobilenetv3small.weights.h5",
+        "model.json",
+    ]
+
+
+def test_it_is_a_model_like_any_other(fetched, monkeypatch):
+    monkeypatch.setenv("CVTOOL_CACHE", str(fetched[0]))
+    preset = find_model("mobilenetv3small")
+    assert (preset.task, preset.size, len(preset.classes)) == ("classify", 224, 1000)
+    assert preset.architecture["fixed_size"]
+    classifier = Classifier.load("mobilenetv3small", device="cpu")
+    found = classifier.probabilities(np.full((30, 40, 3), 77, np.uint8))
+    assert found.shape == (1000,) and found.sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CVTOOL_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(applications, "application_classifier", lambda name: None)
+    monkeypatch.setattr(applications, "imagenet_classes", lambda: ["a", "b"])
+    with pytest.raises(ModelError, match="mobilenetv3small: cannot be written .*CVTOOL_CACHE"):
+        fetch_application("mobilenetv3small")
+
+
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3)).astype(np.float32)
+
+
+def test_caffe_preprocessing_is_that_of_keras():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, applications._preprocess(inputs, "caffe"))
+    expected = keras.applications.resnet.preprocess_input(pixels().copy())
+    np.testing.assert_allclose(np.asarray(model(pixels())), expected, atol=1e-3)
+    assert model.trainable_variables == []
+
+
+def test_tf_preprocessing_is_that_of_keras():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, applications._preprocess(inputs, "tf"))
+    expected = keras.applications.inception_v3.preprocess_input(pixels().copy())
+    np.testing.assert_allclose(np.asarray(model(pixels())), expected, atol=1e-6)
+
+
+def test_preprocessing_comes_before_the_network():
+    keras.utils.set_random_seed(0)
+    network = application_features("vgg16", None)
+    assert network.name == "vgg16" and network.output_shape == (None, None, None, 512)
+    inner = next(layer for layer in network.layers if isinstance(layer, keras.Model))
+    small = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype(np.float32)
+    expected = inner(keras.applications.vgg16.preprocess_input(small.copy()))
+    np.testing.assert_allclose(
+        np.asarray(network(small)), np.asarray(expected), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_networks_that_preprocess_themselves_say_so():
+    for name in ("mobilenetv3small", "efficientnetv2b0"):
+        network = application_features(name, None)
+        assert any(isinstance(layer, keras.layers.Rescaling) for layer in network.layers)
+
+
+def test_class_names_are_unique(tmp_path, monkeypatch):
+    index = {"0": ["n01", "tench"], "1": ["n02", "crane"], "2": ["n03", "great_owl"]}
+    index["3"] = ["n04", "crane"]
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    asked = []
+
+    def get_file(name, url, cache_subdir):
+        asked.append((name, Path(url).name, cache_subdir))
+        return str(tmp_path / "index.json")
+
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    expected = ["tench", "crane (n02)", "great owl", "crane (n04)"]
+    assert applications.imagenet_classes() == expected
+    assert asked == [("imagenet_class_index.json", "imagenet_class_index.json", "models")]
+
+
+def test_class_names_that_cannot_be_fetched_are_named(offline, tmp_path):
+    with pytest.raises(ModelError, match="fetch https://.*imagenet_class_index.json on") as error:
+        applications.imagenet_classes()
+    assert str(tmp_path / "keras" / "models" / "imagenet_class_index.json") in str(error.value)

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
+from cvtool.classification.networks import LOGITS
 from cvtool.classification.scoring import activate
 
 # Beyond these a few dev pictures, all right or all wrong, would drive it to infinity.
 COLDEST, HOTTEST = 0.25, 4.0
+
+
+def calibrate(network, logits, targets, several=False):
+    """Scale a classifier's logits so that its scores mean what they say; no answer changes.
+
+    Label smoothing leaves a network less sure than it could be, a long training more.
+
+    Args:
+        network: keras.Model of `networks.classifier`; its last layer is changed.
+        logits: float (N, C), its logits of pictures that it was not chosen by, if possible.
+        targets, several: as for `best_temperature`.
+    Returns:
+        the temperature, see `best_temperature`.
+    """
+    temperature = best_temperature(logits, targets, several)
+    layer = network.get_layer(LOGITS)
+    layer.set_weights([values / temperature for values in layer.get_weights()])
+    return temperature
 
 
 def best_temperature(logits, targets, several=False):

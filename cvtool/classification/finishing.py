@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtool.classification import networks
-from cvtool.classification.calibration import best_temperature
+from cvtool.classification.calibration import calibrate
 from cvtool.classification.classifier import Classifier
 from cvtool.classification.finetuning import FEATURES_FILES
 from cvtool.classification.metrics import (
@@ -52,7 +52,9 @@ def save_trained(training, run):
     )
     logits = networks.logits_of(network)
     logits.load_weights(training.folder / "best.weights.h5")
-    calibrate(training, network, logits)
+    dev = training.splits["dev"]
+    outputs = predict_logits(logits, training.store, dev, training.chosen["size"])
+    calibrate(network, outputs, training.targets[dev], training.several)
     fixed = network.input_shape[1] is not None
     description = {
         "name": run["name"],
@@ -76,18 +78,6 @@ def save_trained(training, run):
             "go on with --resume"
         ) from error
     return entry
-
-
-def calibrate(training, network, logits):
-    """Scale the logits so that the scores on dev mean what they say; no answer changes.
-
-    Label smoothing leaves a network less sure than it could be, a long training more.
-    """
-    dev = training.splits["dev"]
-    outputs = predict_logits(logits, training.store, dev, training.chosen["size"])
-    factor = 1 / best_temperature(outputs, training.targets[dev], training.several)
-    layer = network.get_layer(networks.LOGITS)
-    layer.set_weights([factor * values for values in layer.get_weights()])
 
 
 def predict_splits(training, *, device="auto", on_picture=None):

@@ -38,7 +38,11 @@ def finetune(
     ] = None,
     pictures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the CSV's files. Default: the CSV's own."),
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the CSV's files. Default: the CSV's own.",
+            rich_help_panel="Data",
+        ),
     ] = None,
     split: Annotated[
         str | None,
@@ -46,16 +50,19 @@ def finetune(
             metavar="A/B/C",
             show_default="by size",
             help="Shares of train, dev and test, such as 70/15/15.",
+            rich_help_panel="Data",
         ),
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Test on this data set instead.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Test on this data set instead.", rich_help_panel="Data"),
     ] = None,
     target: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
             help="Pictures from where the model will be used: they become dev and test.",
+            rich_help_panel="Data",
         ),
     ] = None,
     backbone: Annotated[
@@ -65,6 +72,7 @@ def finetune(
             help="Start from this model: a preset, a run, or a network of keras.applications "
             "such as efficientnetv2b0.",
             autocompletion=complete_model,
+            rich_help_panel="Network",
         ),
     ] = "tiny200",
     from_scratch: Annotated[
@@ -73,6 +81,7 @@ def finetune(
             metavar="NAME",
             help="Start from random weights: lenet5, alexnet, vgg16, resnet20, resnet50, "
             "inceptionv3, mobilenetv1, mobilenetv2, efficientnetb0.",
+            rich_help_panel="Network",
         ),
     ] = None,
     size: Annotated[
@@ -83,6 +92,7 @@ def finetune(
             metavar="PIXELS",
             show_default="by the pictures",
             help="Side of the square that the network sees.",
+            rich_help_panel="Network",
         ),
     ] = None,
     unfreeze: Annotated[
@@ -92,11 +102,18 @@ def finetune(
             show_default="by the number of pictures",
             help="What is trained after the head: head (nothing), last (the last stage), all, "
             "or the name of the layer from which on.",
+            rich_help_panel="Network",
         ),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", show_default="by size", help="Passes after the head's."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            show_default="by size",
+            help="Passes after the head's.",
+            rich_help_panel="Training",
+        ),
     ] = None,
     head_epochs: Annotated[
         int | None,
@@ -105,15 +122,22 @@ def finetune(
             metavar="N",
             show_default="by size",
             help="Passes of the head over cached features.",
+            rich_help_panel="Training",
         ),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", show_default="by size", help="Pictures a step."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            show_default="by size",
+            help="Pictures a step.",
+            rich_help_panel="Training",
+        ),
     ] = None,
     optimizer: Annotated[
         Literal["adamw", "adam", "sgd", "rmsprop"],
-        typer.Option(help="sgd has Nesterov momentum 0.9."),
+        typer.Option(help="sgd has Nesterov momentum 0.9.", rich_help_panel="Training"),
     ] = "adamw",
     learning_rate: Annotated[
         float | None,
@@ -122,45 +146,72 @@ def finetune(
             metavar="RATE",
             show_default="5e-4, from scratch 2e-3",
             help="The highest rate, after the head's training.",
+            rich_help_panel="Training",
         ),
     ] = None,
     schedule: Annotated[
         Literal["cosine", "step", "inverse", "constant"],
-        typer.Option(help="How the learning rate falls; inverse is 1/t."),
+        typer.Option(
+            help="How the learning rate falls; inverse is 1/t.", rich_help_panel="Training"
+        ),
     ] = "cosine",
     warmup: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Share of the steps in which the rate rises."),
+        typer.Option(
+            metavar="SHARE",
+            help="Share of the steps in which the rate rises.",
+            rich_help_panel="Training",
+        ),
     ] = 0.1,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(
+            help="auto is bfloat16 on a GPU, float32 elsewhere.", rich_help_panel="Training"
+        ),
+    ] = "auto",
+    gpus: Annotated[
+        Literal["one", "all"],
+        typer.Option(help="all shares each batch among the GPUs.", rich_help_panel="Training"),
+    ] = "one",
+    augment: Annotated[
+        Literal["none", "light", "strong"],
+        typer.Option(
+            help="How much the training pictures are varied.", rich_help_panel="Regularisation"
+        ),
+    ] = "light",
     weight_decay: Annotated[
-        float, typer.Option(metavar="X", help="Decoupled weight decay.")
+        float,
+        typer.Option(metavar="X", help="Decoupled weight decay.", rich_help_panel="Regularisation"),
     ] = 0.02,
     dropout: Annotated[
-        float, typer.Option(metavar="SHARE", help="Dropout before the last layer.")
+        float,
+        typer.Option(
+            metavar="SHARE", help="Dropout before the last layer.", rich_help_panel="Regularisation"
+        ),
     ] = 0.2,
     label_smoothing: Annotated[
-        float, typer.Option(metavar="SHARE", help="How far targets move from 0 and 1.")
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="How far targets move from 0 and 1.",
+            rich_help_panel="Regularisation",
+        ),
     ] = 0.1,
+    balance: Annotated[
+        bool,
+        typer.Option(
+            "--balance", help="Draw all classes equally often.", rich_help_panel="Regularisation"
+        ),
+    ] = False,
     patience: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", help="Stop after N epochs without a better dev score; 0: never."
+            min=0,
+            metavar="N",
+            help="Stop after N epochs without a better dev score; 0: never.",
+            rich_help_panel="Regularisation",
         ),
     ] = 0,
-    balance: Annotated[
-        bool, typer.Option("--balance", help="Draw all classes equally often.")
-    ] = False,
-    augment: Annotated[
-        Literal["none", "light", "strong"],
-        typer.Option(help="How much the training pictures are varied."),
-    ] = "light",
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        typer.Option(help="auto is bfloat16 on a GPU, float32 elsewhere."),
-    ] = "auto",
-    gpus: Annotated[
-        Literal["one", "all"], typer.Option(help="all shares each batch among the GPUs.")
-    ] = "one",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of everything random.")] = 0,
     human_error: Annotated[
         float | None,

@@ -13,14 +13,13 @@ import argparse
 import json
 from pathlib import Path
 
-from ship import PRETRAINED, ship, write_card
-
 from cvtool.datasets.coco import read_coco
 from cvtool.detection.detector import Detector
 from cvtool.detection.evaluation import evaluate_detector
 from cvtool.detection.grid import STRIDES
 from cvtool.detection.yolo import yolo
 from cvtool.models.saving import save_model
+from ship import PRETRAINED, ship, write_card
 
 NAME = "everyday"
 ARCHITECTURE = {"widths": [32, 64, 128, 256, 384], "depths": [1, 2, 2, 1], "neck": 96}

@@ -13,9 +13,6 @@ import argparse
 import json
 from pathlib import Path
 
-from pretrain_backbone import ARCHITECTURE
-from ship import PRETRAINED, ship, write_card
-
 import numpy as np
 
 from cvtool.classification.batches import one_hot
@@ -28,6 +25,8 @@ from cvtool.classification.store import PictureStore
 from cvtool.datasets.labelled import read_labelled
 from cvtool.datasets.tiny_imagenet import class_names
 from cvtool.models.saving import save_model
+from pretrain_backbone import ARCHITECTURE
+from ship import PRETRAINED, ship, write_card
 
 NAME = "tiny200"
 SHOWN = 10

@@ -76,6 +76,12 @@ def test_a_batch_depends_on_seed_epoch_and_index_alone(store):
     assert not same(first[0], first[1])
 
 
+def test_one_picture_looks_different_each_time(store):
+    shown = [batches(store, indices=[3, 3], batch=1, epoch=e)[i][0] for e in (0, 1) for i in (0, 1)]
+    shown.append(batches(store, indices=[3, 3], batch=1, seed=6)[0][0])
+    assert len({pictures.tobytes() for pictures in shown}) == 5
+
+
 def test_a_resumed_epoch_sees_what_an_uninterrupted_one_would(store):
     whole = batches(store)
     seen = []

@@ -35,8 +35,9 @@ def test_a_known_temperature_is_found(temperature, several):
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_it_is_the_minimum_that_another_search_finds(several):
-    logits, targets = drawn(1.7, several, count=200)
+@pytest.mark.parametrize("temperature", np.geomspace(0.3, 3.5, 12))
+def test_it_is_the_minimum_that_another_search_finds(several, temperature):
+    logits, targets = drawn(temperature, several, count=200)
     other = minimize_scalar(
         lambda t: cross_entropy(logits, targets, np.exp(t), several),
         bounds=(np.log(COLDEST), np.log(HOTTEST)),

@@ -101,14 +101,34 @@ class ViewBatches(keras.utils.PyDataset):
         super().__init__(workers=2, max_queue_size=8)
         self.store, self.indices = store, np.asarray(indices)
         self.side, self.batch, self.mirrored = side, batch, mirrored
+        self.problem = None  # the error of a picture, see `predict`
 
     def __len__(self):
         return -(-len(self.indices) // self.batch)
 
     def __getitem__(self, index):
         chosen = self.indices[index * self.batch : (index + 1) * self.batch]
-        views = np.stack([centre_view(self.store[i], self.side) for i in chosen])
+        try:
+            views = np.stack([centre_view(self.store[i], self.side) for i in chosen])
+        except CvtoolError as error:
+            self.problem = error
+            raise
         return views[:, :, ::-1] if self.mirrored else views
+
+
+def predict(model, batches):
+    """A network's outputs for ViewBatches, as float32 array.
+
+    Raises:
+        PictureError: a picture cannot be read any more. (It comes to Keras from another
+            thread, and would come out of it in the framework's own words.)
+    """
+    try:
+        return model.predict(batches, verbose=0).astype(np.float32)
+    except Exception:
+        if batches.problem is not None:
+            raise batches.problem from None
+        raise
 
 
 def balanced_weights(targets):

@@ -19,11 +19,13 @@ def calibrate(network, logits, targets, several=False):
     Args:
         network: keras.Model of `networks.classifier`; its last layer is changed.
         logits: float (N, C), its logits of pictures that it was not chosen by, if possible.
-        targets, several: as for `best_temperature`.
+        targets: float (N, C), one-hot, or 0, 1 and NaN where `several`.
+        several: several labels a picture.
     Returns:
         the temperature, see `best_temperature`.
     """
-    temperature = best_temperature(logits, targets, several)
+    # Not the bare targets: a few pictures that are all right would make every score 1.
+    temperature = best_temperature(logits, softened(targets, several), several)
     layer = network.get_layer(LOGITS)
     layer.set_weights([values / temperature for values in layer.get_weights()])
     return temperature
@@ -37,7 +39,7 @@ def best_temperature(logits, targets, several=False):
 
     Args:
         logits: float (N, C).
-        targets: float (N, C), one-hot, or 0, 1 and NaN where `several`.
+        targets: float (N, C), rows of sum 1, or in [0, 1] and NaN where `several`.
     Returns:
         float in [0.25, 4]; 1 leaves the scores as they are. Found by golden-section
         search on log T, in which the cross-entropy has one minimum.
@@ -53,6 +55,23 @@ def best_temperature(logits, targets, several=False):
         else:
             low = first
     return float(np.exp((low + high) / 2))
+
+
+def softened(targets, several):
+    """Targets as far from 0 and 1 as so few pictures are from certainty.
+
+    Platt 1999, "Probabilistic Outputs for Support Vector Machines", section 2.2: a truth
+    seen n times is (n + 1) / (n + 2) certain.
+
+    Args:
+        targets, several: as for `calibrate`.
+    Returns:
+        float (N, C).
+    """
+    doubt = 1 / (len(targets) + 2)
+    if several:
+        return targets * (1 - 2 * doubt) + doubt
+    return targets * (1 - doubt) + doubt / targets.shape[1]
 
 
 def cross_entropy(logits, targets, temperature, several):

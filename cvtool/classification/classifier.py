@@ -84,6 +84,8 @@ class Classifier:
             CvtoolError: a size under 16.
         """
         names = [model] if not isinstance(model, list | tuple) else list(model)
+        if not names:
+            raise ModelError("no model is named; give a name such as tiny200")
         return cls([_load_one(name, device, size) for name in names])
 
     def __call__(self, pixels, *, top=5, tta=False):

@@ -153,14 +153,17 @@ def single_summary(probabilities, labels, classes):
     known = labels >= 0
     share = known.mean()
     right = int((probabilities.argmax(axis=1) == labels).sum())
-    k = min(5, len(classes))
-    top5 = top_k_accuracy(probabilities[known], labels[known], k) * share
+    top5, ece = 0.0, None
+    if known.any():
+        k = min(5, len(classes))
+        top5 = float(top_k_accuracy(probabilities[known], labels[known], k) * share)
+        ece = expected_calibration_error(probabilities[known], labels[known])
     confusion = confusion_matrix(labels[known], probabilities[known].argmax(axis=1), len(classes))
     return {
         "top1": right / len(labels),
         "interval": [round(edge, 4) for edge in wilson_interval(right, len(labels))],
-        "top5": float(top5),
-        "ece": expected_calibration_error(probabilities[known], labels[known]),
+        "top5": top5,
+        "ece": ece,
         "unknown": int((~known).sum()),
         "per_class": per_class_table(confusion, classes),
     }
@@ -201,9 +204,11 @@ def save_evaluation(
     confusion = confusion_matrix(labels[known], predicted[known], len(evaluation.classes))
     with whole_file(folder / "confusion.png", overwrite=overwrite) as path:
         plot_confusion(confusion, evaluation.classes, path)
-    with whole_file(folder / "calibration.png", overwrite=overwrite) as path:
-        plot_calibration(probabilities[known], labels[known], path)
-    written += [folder / "confusion.png", folder / "calibration.png"]
+    written.append(folder / "confusion.png")
+    if known.any():
+        with whole_file(folder / "calibration.png", overwrite=overwrite) as path:
+            plot_calibration(probabilities[known], labels[known], path)
+        written.append(folder / "calibration.png")
     worst = folder / WORST_FOLDER
     if overwrite:
         # Those of an earlier, longer list would pass for this one's.

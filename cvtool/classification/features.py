@@ -5,13 +5,13 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from cvtool.classification.batches import ViewBatches
+from cvtool.classification.batches import ViewBatches, predict
 from cvtool.classification.losses import training_loss
-from cvtool.errors import OutputError
 from cvtool.pictures.writing import whole_file
 from cvtool.training.optimizers import optimizer_named, schedule_named
 
 LEARNING_RATE = 3e-3
+LARGEST_HALF = 65504.0
 
 
 def cached_features(extractor, store, indices, side, path, *, mirrored=False, key=""):
@@ -35,18 +35,14 @@ def cached_features(extractor, store, indices, side, path, *, mirrored=False, ke
         kept = _read(path)
         if kept and kept["key"] == key and np.array_equal(kept["indices"], indices):
             return kept["features"].astype(np.float32)
-    batches = ViewBatches(store, indices, side, mirrored=mirrored)
-    features = extractor.predict(batches, verbose=0).astype(np.float32)
+    features = predict(extractor, ViewBatches(store, indices, side, mirrored=mirrored))
+    # Half precision: a tenth of a per cent of a feature decides nothing. Without a file too,
+    # so that a resumed run trains on the same numbers.
+    kept = np.clip(features, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
     if path is not None:
-        try:
-            with whole_file(path, overwrite=True) as part, part.open("wb") as stream:
-                # Half precision: a tenth of a per cent of a feature decides nothing.
-                np.savez(stream, features=features.astype(np.float16), indices=indices, key=key)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-        # What a resumed run will read, so that both train on the same numbers.
-        features = features.astype(np.float16).astype(np.float32)
-    return features
+        with whole_file(path, overwrite=True) as part, part.open("wb") as stream:
+            np.savez(stream, features=kept, indices=indices, key=key)
+    return kept.astype(np.float32)
 
 
 def train_head(

@@ -39,7 +39,7 @@ from cvtool.training.checkpoints import (
     save_weights,
     write_state,
 )
-from cvtool.training.devices import strategy_scope
+from cvtool.training.devices import scope_of, training_strategy
 from cvtool.training.optimizers import exclude_small, optimizer_named, schedule_named
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress
@@ -121,12 +121,16 @@ def train(training, *, say):
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(settings.seed)
     set_precision(settings.precision)
-    with strategy_scope(settings.gpus):
+    strategy = training_strategy(settings.gpus)
+    with scope_of(strategy):
         network = start_network(training)
-        first = networks.features_of(network) is not None and settings.from_scratch is None
-        if first and read_state(training.folder)["epoch"] == 0:
+    before = 0
+    if settings.from_scratch is None:
+        before = training.chosen["head_epochs"]
+        if read_state(training.folder)["epoch"] == 0:
+            # On one device: a layer on cached features is not worth the communication.
             begin_with_head(training, network, say)
-        before = training.chosen["head_epochs"] if first else 0
+    with scope_of(strategy):
         return train_released(training, network, before, say)
 
 

@@ -62,10 +62,10 @@ def prepare(dataset, *, pictures=None, split=None, test=None, target=None, seed=
     for name, path in (("test", test), ("target", target)):
         if path is not None:
             more = with_classes(read_labelled(path), data.classes, path)
-            data = joined(data, more)
+            data = joined(data, more, path)
             origin += [name] * len(more)
     checks = check_pictures(data.paths, on_picture=on_picture)
-    remarks = describe_checks(checks, data.paths, data.splits)
+    remarks = describe_checks(checks, data.paths, homes(data, origin))
     bad = {index for index, _ in checks.corrupt}
     kept = np.array([i for i in range(len(data)) if i not in bad], np.int64)
     if not len(kept):
@@ -74,13 +74,19 @@ def prepare(dataset, *, pictures=None, split=None, test=None, target=None, seed=
     groups = [[number[i] for i in group if i in number] for group in checks.duplicates]
     data, origin = data.subset(kept), np.array(origin)[kept]
     check_classes(data, dataset)
-    splits, how = split_up(data, origin, split, seed, groups)
+    splits, how = split_up(data, origin, split, seed, groups, dataset)
     check_training_classes(data, splits["train"], dataset)
     sides = checks.sizes[kept][splits["train"]].min(axis=1)
     return Prepared(data, splits, remarks, how, int(np.median(sides)))
 
 
-def split_up(data, origin, split, seed, groups):
+def homes(data, origin):
+    """The split of each picture as far as it is known before splitting."""
+    known = {"test": "test", "target": "target"}
+    return tuple(known.get(o, name) for o, name in zip(origin, data.splits, strict=True))
+
+
+def split_up(data, origin, split, seed, groups, dataset):
     """Positions of each split, and in words how they were chosen.
 
     Args:
@@ -89,6 +95,7 @@ def split_up(data, origin, split, seed, groups):
         split: as for `prepare`.
         seed: of the random split.
         groups: lists of positions of like pictures, which stay together.
+        dataset: what error messages name.
     """
     given = np.array(data.splits)
     own = origin == "own"
@@ -97,7 +104,9 @@ def split_up(data, origin, split, seed, groups):
     target = np.flatnonzero(origin == "target")
     pool = np.flatnonzero(own & ~np.isin(given, ("dev", "test")))
     if not len(pool):
-        raise DatasetError("no pictures to train on: all lie in dev or test folders")
+        raise DatasetError(
+            f"{dataset}: no pictures to train on, all are for dev or test; add a train folder"
+        )
     dev_given, test_given = bool(len(dev)), bool(len(test) or len(target))
     if split is None:
         shares = choose_shares(len(pool), test_given=test_given, dev_given=dev_given)
@@ -125,7 +134,10 @@ def split_up(data, origin, split, seed, groups):
         splits["test"] = np.concatenate([test, parts[2]]).astype(np.int64)
     splits = {name: np.sort(splits[name]) for name in SPLITS if len(splits[name])}
     if "dev" not in splits:
-        raise DatasetError("no pictures are left for dev; give a --split with a dev share")
+        raise DatasetError(
+            f"{dataset}: no pictures are left for dev; add more pictures that differ, or give a "
+            "--split with a larger dev share"
+        )
     counts = ", ".join(f"{len(part)} {name}" for name, part in splits.items())
     asked = "as asked for" if split is not None else "chosen from the size of the set"
     share_text = "/".join(f"{100 * share:.4g}" for share in shares if share)
@@ -166,10 +178,14 @@ def with_classes(more, classes, path):
     return LabelledPictures(tuple(classes), more.paths, labels, more.splits)
 
 
-def joined(first, second):
-    """Two sets of the same classes as one."""
+def joined(first, second, path):
+    """Two sets of the same classes as one; `path` is what an error names."""
     if first.several != second.several:
-        raise DatasetError("one set has several labels a picture and the other one; use one kind")
+        kinds = ("one label", "several labels")
+        raise DatasetError(
+            f"{path}: has {kinds[second.several]} a picture, the data set {kinds[first.several]}; "
+            "use one kind"
+        )
     return LabelledPictures(
         first.classes,
         first.paths + second.paths,

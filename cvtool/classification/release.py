@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from cvtool.errors import CvtoolError
-from cvtool.models.near_names import unknown_name
+from cvtool.models.near_names import near_names, unknown_name
 
 
 def release(network, unfreeze, side):
@@ -22,7 +22,7 @@ def release(network, unfreeze, side):
     Returns:
         names of the backbone's layers that are trained now and have weights.
     Raises:
-        CvtoolError: no such layer.
+        CvtoolError: no such layer, or nothing to train from there on.
     """
     network.trainable = True
     backbone = backbone_of(network)
@@ -36,6 +36,8 @@ def release(network, unfreeze, side):
         layer.trainable = number >= start and not is_norm and layer.name != "caffe"
         if layer.trainable and layer.trainable_weights:
             released.append(layer.name)
+    if not released and unfreeze != "head":
+        raise CvtoolError(f"--unfreeze {unfreeze}: no layer with weights from there on")
     return released
 
 
@@ -63,7 +65,9 @@ def _first_released(layers, backbone, unfreeze, side):
         return coarsest_from(layers, backbone, side)
     if unfreeze in names:
         return names.index(unfreeze)
-    raise CvtoolError(f"--unfreeze: {unknown_name('layer', unfreeze, ('head', 'last', 'all'))}")
+    # All the layers would make a long list, so they are offered only where one is near.
+    known = names if near_names(unfreeze, names) else ("head", "last", "all")
+    raise CvtoolError(f"--unfreeze: {unknown_name('layer', unfreeze, known)}")
 
 
 def coarsest_from(layers, backbone, side):

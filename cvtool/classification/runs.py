@@ -20,7 +20,7 @@ from cvtool.models.applications import APPLICATIONS
 from cvtool.models.presets import find_model
 from cvtool.pictures.writing import write_picture
 from cvtool.training.checkpoints import read_state
-from cvtool.training.devices import strategy_scope
+from cvtool.training.devices import training_strategy
 from cvtool.training.run_folder import new_run, read_run, versions, write_run
 
 SHEET_ROWS = 6
@@ -188,7 +188,7 @@ def refuse_impossible(settings, architecture, chosen):
         ModelError: too small a size for a network from scratch.
         CvtoolError: --unfreeze names no layer.
     """
-    strategy_scope(settings.gpus)
+    training_strategy(settings.gpus)
     if settings.from_scratch is not None:
         check_size(settings.from_scratch, chosen["size"])
     elif chosen["unfreeze"] not in PARTS:
@@ -202,7 +202,7 @@ def name_of(dataset):
     # runs/train says nothing: the folder above is the name of the set.
     if stem.lower() in ("train", "training") and path.parent.name:
         stem = path.parent.name
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip(".-") or "run"
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem).strip("-") or "run"
 
 
 def write_sheet(training):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvtool.classification.batches import ViewBatches
+from cvtool.classification.batches import ViewBatches, predict
 from cvtool.classification.metrics import multi_label_scores, top_k_accuracy
 
 
@@ -17,7 +17,7 @@ def predict_logits(model, store, indices, side):
         indices: int (M,), which pictures.
         side: side of the network's input, pixels.
     """
-    return model.predict(ViewBatches(store, indices, side), verbose=0).astype(np.float32)
+    return predict(model, ViewBatches(store, indices, side))
 
 
 def activate(logits, several):

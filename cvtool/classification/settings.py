@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 
 from cvtool.classification.augmentation import AUGMENTATIONS
+from cvtool.classification.classifier import SMALLEST_SIZE
 from cvtool.errors import CvtoolError
 from cvtool.training.optimizers import OPTIMIZERS, SCHEDULES
+from cvtool.training.precision import PRECISIONS
 
 PARTS = ("head", "last", "all")
 
@@ -80,10 +82,21 @@ class Settings:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise CvtoolError(f"--{name.replace('_', '-')} {value} is not in [0, 1)")
+        _one_of("--precision", self.precision, PRECISIONS)
+        _one_of("--gpus", self.gpus, ("one", "all"))
         for name in ("size", "epochs", "head_epochs", "batch", "learning_rate"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < float("inf"):
                 raise CvtoolError(f"--{name.replace('_', '-')} {value} is not above 0")
+        if self.size is not None and self.size < SMALLEST_SIZE:
+            raise CvtoolError(f"--size {self.size} is under {SMALLEST_SIZE} pixels")
+        for name in ("patience", "seed"):
+            if getattr(self, name) < 0:
+                raise CvtoolError(f"--{name} {getattr(self, name)} is under 0")
+        if self.human_error is not None and not 0 <= self.human_error <= 1:
+            raise CvtoolError(f"--human-error {self.human_error} is not in [0, 1]")
+        if self.from_scratch is not None and self.unfreeze is not None:
+            raise CvtoolError("--unfreeze has no meaning with --from-scratch: all is trained")
 
     def to_dict(self):
         """As JSON keeps it."""

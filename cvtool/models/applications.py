@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import sys
+import warnings
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +142,9 @@ def _network(name, weights, *, include_top, input_shape):
 
     application = APPLICATIONS[name]
     build = getattr(keras.applications, application.function)
-    with _downloads(name):
+    with _downloads(name), warnings.catch_warnings():
+        # MobileNetV3 remarks that it assumes 224 pixels where the size is left open.
+        warnings.simplefilter("ignore", UserWarning)
         network = build(weights=weights, include_top=include_top, input_shape=input_shape)
     if application.preprocessing == "inside":
         network.name = name

@@ -10,24 +10,31 @@ from cvtool.errors import DeviceError
 from cvtool.gpus import visible_gpus
 
 
-def strategy_scope(gpus="one"):
-    """The context in which to build, compile and fit a network.
+def training_strategy(gpus="one"):
+    """How to spread a training over devices.
 
     Args:
         gpus: "one" for a single device, whatever it is; "all" to split each batch among
             all GPUs of this machine, which takes the TensorFlow backend.
+    Returns:
+        None for one device, or a `tf.distribute.MirroredStrategy`; for `scope_of`.
     Raises:
         DeviceError: "all" and there are not two GPUs or more.
     """
     if gpus == "one":
-        return contextlib.nullcontext()
+        return None
     names, absence = visible_gpus()
     if len(names) < 2:
         reason = absence or f"there is one GPU, {names[0]}"
         raise DeviceError(f"--gpus all: {reason}; leave it out to train on one device")
     if keras.backend.backend() != "tensorflow":
         raise DeviceError("--gpus all takes the TensorFlow backend; set KERAS_BACKEND=tensorflow")
-    return mirrored_strategy().scope()
+    return mirrored_strategy()
+
+
+def scope_of(strategy):
+    """The context in which to build, compile and fit a network."""
+    return contextlib.nullcontext() if strategy is None else strategy.scope()
 
 
 def mirrored_strategy(devices=None):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keras
 
+PRECISIONS = ("auto", "float32", "bfloat16")
+
 
 def set_precision(precision="auto"):
     """Choose the number format for networks built from now on.
@@ -19,7 +21,7 @@ def set_precision(precision="auto"):
     Raises:
         ValueError: another name.
     """
-    if precision not in ("auto", "float32", "bfloat16"):
+    if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is not auto, float32 or bfloat16")
     if precision == "auto":
         precision = "bfloat16" if gpu_present() else "float32"

@@ -8,6 +8,7 @@ from cvtool.classification.calibration import (
     COLDEST,
     HOTTEST,
     best_temperature,
+    calibrate,
     cross_entropy,
 )
 from cvtool.classification.metrics import expected_calibration_error
@@ -73,3 +74,19 @@ def test_entries_that_are_not_labelled_do_not_count():
     assert best_temperature(logits, wrong, True) > 2.6
     unlabelled = np.where(hidden, np.nan, targets)
     assert best_temperature(logits, unlabelled, True) == pytest.approx(2, rel=0.2)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_few_pictures_that_are_all_right_do_not_make_the_scores_certain(several):
+    from cvtool.classification.networks import LOGITS, classifier
+
+    architecture = {"network": "csp", "widths": [8] * 5, "depths": [1] * 4}
+    network = classifier(architecture, 3, several=several)
+    before = network.get_layer(LOGITS).get_weights()[0]
+    targets = np.eye(3, dtype=np.float32)[[0, 1, 2] * 8]
+    logits = 12 * targets - 6
+    temperature = calibrate(network, logits, targets, several)
+    assert COLDEST < temperature < HOTTEST
+    assert 0.9 < activate(logits / temperature, several).max() < 0.99
+    kernel = network.get_layer(LOGITS).get_weights()[0]
+    np.testing.assert_allclose(kernel, before / temperature, rtol=1e-5)

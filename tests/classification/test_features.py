@@ -128,12 +128,7 @@ def test_a_place_that_cannot_be_written_is_named(store, tmp_path):
         cached_features(Means(), store, [1], SIDE, tmp_path / "file" / "f.npz")
 
 
-BEYOND = pytest.mark.xfail(
-    strict=True, reason="the error of a loader thread comes in TensorFlow's words"
-)
-
-
-@pytest.mark.parametrize("before", [0, pytest.param(128, marks=BEYOND)])
+@pytest.mark.parametrize("before", [0, 128])
 def test_a_picture_that_is_gone_is_named(store, extractor, tmp_path, before):
     # Keras looks into the first two batches of 64 in this thread and makes the rest in others.
     gone = PictureStore([store.paths[0], tmp_path / "gone.png"], SIDE)

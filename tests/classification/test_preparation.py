@@ -274,7 +274,7 @@ def test_columns_of_a_test_table_are_matched_by_name(table, tmp_path):
 
 def test_one_label_and_several_do_not_go_together(table, tmp_path):
     folder = fill(tmp_path / "set", {"red": 3, "round": 3}, seed=800)
-    with pytest.raises(DatasetError, match="several labels a picture and the other one"):
+    with pytest.raises(DatasetError, match="one label a picture, the data set several labels"):
         prepare(table, test=folder)
 
 

@@ -11,7 +11,8 @@ from cvtool.training import devices
 
 
 def test_one_device_needs_no_strategy():
-    assert isinstance(devices.strategy_scope(), contextlib.nullcontext)
+    assert devices.training_strategy() is None
+    assert isinstance(devices.scope_of(None), contextlib.nullcontext)
 
 
 @pytest.mark.parametrize(
@@ -24,26 +25,21 @@ def test_one_device_needs_no_strategy():
 def test_all_gpus_of_less_than_two_are_refused(monkeypatch, found, words):
     monkeypatch.setattr(devices, "visible_gpus", lambda: found)
     with pytest.raises(DeviceError, match=f"--gpus all: {words}; leave it out"):
-        devices.strategy_scope("all")
+        devices.training_strategy("all")
 
 
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(devices, "visible_gpus", lambda: (["a", "b"], None))
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(DeviceError, match="KERAS_BACKEND=tensorflow"):
-        devices.strategy_scope("all")
+        devices.training_strategy("all")
 
 
 def test_two_gpus_are_mirrored(monkeypatch):
-    made = []
-
-    class Strategy:
-        def scope(self):
-            return made
-
+    made = object()
     monkeypatch.setattr(devices, "visible_gpus", lambda: (["a", "b"], None))
-    monkeypatch.setattr(devices, "mirrored_strategy", Strategy)
-    assert devices.strategy_scope("all") is made
+    monkeypatch.setattr(devices, "mirrored_strategy", lambda: made)
+    assert devices.training_strategy("all") is made
 
 
 def one_step(scope):
@@ -62,7 +58,7 @@ def one_step(scope):
 
 def test_a_mirrored_step_is_a_step():
     plain = one_step(contextlib.nullcontext())
-    mirrored = one_step(devices.mirrored_strategy(["/cpu:0"]).scope())
+    mirrored = one_step(devices.scope_of(devices.mirrored_strategy(["/cpu:0"])))
     assert np.abs(mirrored[0][0] - mirrored[1][0]).max() > 0.01
     for a, b in zip(plain[0] + plain[1], mirrored[0] + mirrored[1], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)

@@ -105,13 +105,14 @@ def open_training(folder, run):
 
 
 def train(training, *, say):
-    """Train, or go on with it, until the last epoch or Ctrl-C.
+    """Train, or go on with it, until the last epoch.
 
     Args:
         training: Training.
         say: function(str), for what a person wants to know.
     Returns:
-        why it ended early, or None. best.weights.h5 holds the best network so far.
+        why it ended early, or None. best.weights.h5 holds the best network so far, also
+        when this is interrupted.
     Raises:
         TrainingError: the loss became NaN.
         CvtoolError: a picture or file went missing, a disk is full ...
@@ -198,7 +199,7 @@ def begin_with_head(training, network, say):
     probabilities = activate(parts[-1] @ kernel + bias, training.several)
     figures = scores_of(probabilities, dev_targets, training.several)
     say(
-        f"head trained for {chosen['head_epochs']} epochs in {time.perf_counter() - start:.1f} s: "
+        f"head trained for {epochs} epochs in {time.perf_counter() - start:.1f} s: "
         + "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
     )
     for epoch in range(epochs):
@@ -253,8 +254,6 @@ def train_released(training, network, done_before, say):
             verbose=0,
             callbacks=[StopOnNaN(), checkpoint, Progress(last), patience],
         )
-    except KeyboardInterrupt:
-        return f"stopped with Ctrl-C after epoch {read_state(folder)['epoch']} of {last}"
     except CvtoolError:
         raise
     except Exception:

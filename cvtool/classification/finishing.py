@@ -144,7 +144,7 @@ def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
         device: for the scoring.
         on_picture: called after each picture that is scored.
     Returns:
-        run with the keys scores, scored_split, diagnosis, minutes, stopped and finished.
+        dict with scores, scored_split and diagnosis, for run.json.
     Raises:
         OutputError: something cannot be written.
     """
@@ -201,14 +201,7 @@ def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
     write_report(folder / "report.html", report, overwrite=True)
     for file in FEATURES_FILES:
         (folder / file).unlink(missing_ok=True)
-    return run | {
-        "scores": scores,
-        "scored_split": scored,
-        "diagnosis": diagnosis.to_dict(),
-        "minutes": round(minutes, 2),
-        "stopped": stopped,
-        "finished": stopped is None or "Ctrl-C" not in stopped,
-    }
+    return {"scores": scores, "scored_split": scored, "diagnosis": diagnosis.to_dict()}
 
 
 def error_of(figures):

@@ -128,11 +128,12 @@ def go_on(folder, *, say, progress=None):
     start = time.perf_counter() - 60 * run["minutes"]
     training = open_training(folder, run)
     write_sheet(training)
-    failure = None
+    failure, finished = None, True
     try:
         stopped = train(training, say=say)
     except KeyboardInterrupt:
-        stopped = "stopped with Ctrl-C"
+        finished = False
+        stopped = f"stopped with Ctrl-C after epoch {read_state(folder)['epoch']}"
     except TrainingError as error:
         failure, stopped = error, f"stopped: {error}"
     minutes = (time.perf_counter() - start) / 60
@@ -142,11 +143,13 @@ def go_on(folder, *, say, progress=None):
         raise failure or TrainingError(f"stopped before there was a model; {again}")
     if stopped:
         say(stopped)
+    about = {"minutes": round(minutes, 2), "stopped": stopped}
     if progress is None:
-        run = finish(training, run, minutes=minutes, stopped=stopped)
+        scored = finish(training, run, **about)
     else:
         with progress("scoring", pictures_to_predict(training)) as advance:
-            run = finish(training, run, minutes=minutes, stopped=stopped, on_picture=advance)
+            scored = finish(training, run, **about, on_picture=advance)
+    run = run | about | scored | {"finished": finished}
     write_run(folder, run)
     if failure is not None:
         raise TrainingError(f"{failure}; the best model so far is in {folder}") from failure

@@ -49,6 +49,7 @@ def main():
             "cvtool --help": ["-m", "cvtool", "--help"],
             "cvtool --version": ["-m", "cvtool", "--version"],
             "cvtool detect photo.jpg": ["-m", "cvtool", "detect", str(photo), *out],
+            "cvtool classify photo.jpg": ["-m", "cvtool", "classify", str(photo)],
             "plain Keras script": ["-c", KERAS_SCRIPT, str(photo)],
         }
         # One round unmeasured: the disk cache is warm for all of them alike.

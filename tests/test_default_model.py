@@ -1,8 +1,9 @@
-"""What the shipped detector must see in photographs that anybody can check."""
+"""What the shipped models must see in photographs that anybody can check."""
 
 import pytest
 import skimage.data
 
+from cvtool.classification.classifier import Classifier
 from cvtool.detection.boxes import iou
 from cvtool.detection.detector import Detector
 
@@ -28,3 +29,9 @@ def test_textures_hold_no_objects(detector, name):
 
     pixels = np.stack([getattr(skimage.data, name)()] * 3, axis=-1)
     assert [d for d in detector(pixels) if d.score > 0.5] == []
+
+
+@pytest.mark.parametrize("tta", [False, True])
+def test_the_cup_is_a_cup_of_coffee(tta):
+    best = Classifier.load("tiny200", device="cpu")(skimage.data.coffee(), top=1, tta=tta)[0]
+    assert best.label == "espresso" and best.score > 0.2

@@ -42,11 +42,9 @@ p.found { margin: .5rem 0 0; }
 </style>
 </head>
 <body>
-<h1>cvtool detect and classify</h1>
-<p class="quiet">Detection: model %(model)s at %(size)s pixels. Classification: model
-%(classifier)s at %(classifier_size)s pixels. Both on %(engine)s. Left: the photograph.
-Right: what the detector found, with its scores.
-Below: the classifier's three most probable classes.</p>
+<h1>cvtool detect</h1>
+<p class="quiet">Model %(model)s at %(size)s pixels on %(engine)s.
+Left: the photograph. Right: what the model found, with its scores.</p>
 %(sections)s
 </body>
 </html>
@@ -57,8 +55,7 @@ SECTION = """<h2>%(title)s</h2>
 <img src="%(original)s" width="%(width)d" height="%(height)d" alt="%(title)s">
 <img src="%(result)s" width="%(width)d" height="%(height)d" alt="%(title)s: %(found)s">
 </div>
-<p class="found">detect: %(found)s, in %(milliseconds)d ms<br>
-classify: %(classes)s, in %(classify_milliseconds)d ms</p>
+<p class="found">%(found)s, in %(milliseconds)d ms</p>
 <p class="quiet">Photograph: %(credit)s</p>
 """
 
@@ -81,7 +78,6 @@ def demo(
 
     Needs no network. The page is DIR/index.html.
     """
-    from cvtool.classification.classifier import Classifier
     from cvtool.cli.output_folders import check_output_folder
     from cvtool.detection.detector import Detector
     from cvtool.errors import OutputError
@@ -95,12 +91,8 @@ def demo(
     check_output_folder(out, "name another with --out")
     photographs = load_photographs()
     detector = Detector.load(device=device)
-    classifier = Classifier.load(device=device)
-    sections = [
-        show_photograph(detector, classifier, out, overwrite, *each) for each in photographs
-    ]
+    sections = [show_photograph(detector, out, overwrite, *each) for each in photographs]
     facts = {"model": detector.model_name, "size": detector.size, "engine": detector.engine_name}
-    facts |= {"classifier": classifier.model_name, "classifier_size": classifier.size}
     facts = {name: escape(str(value)) for name, value in facts.items()}
     write_text(page, PAGE % (facts | {"sections": "\n".join(sections)}), overwrite=overwrite)
     print(page)
@@ -130,9 +122,9 @@ def load_photographs() -> list[tuple[str, str, str, Any]]:
 
 
 def show_photograph(
-    detector, classifier, out: Path, overwrite: bool, name: str, title: str, credit: str, pixels
+    detector, out: Path, overwrite: bool, name: str, title: str, credit: str, pixels
 ) -> str:
-    """Detect and classify, write the photograph and the result, return their part of the page."""
+    """Detect, write the photograph and the result, and return their part of the page."""
     import time
 
     from cvtool.cli.detect_report import summarise
@@ -142,9 +134,6 @@ def show_photograph(
     start = time.perf_counter()
     detections = detector(pixels)
     seconds = time.perf_counter() - start
-    start = time.perf_counter()
-    classes = ", ".join(f"{c.label} {c.score:.2f}" for c in classifier(pixels, top=3))
-    classify_seconds = time.perf_counter() - start
     boxes, labels = [d.box for d in detections], [d.label for d in detections]
     drawn = draw_boxes(pixels, boxes, labels, [d.score for d in detections])
     original, result = f"originals/{name}.jpg", f"detected/{name}.jpg"
@@ -152,10 +141,7 @@ def show_photograph(
     write_picture(out / result, drawn, overwrite=overwrite)
     found = summarise([d.to_dict() for d in detections])
     words = {"title": title, "credit": credit, "original": original, "result": result}
-    words = {
-        key: escape(text) for key, text in (words | {"found": found, "classes": classes}).items()
-    }
+    words = {key: escape(text) for key, text in (words | {"found": found}).items()}
     height, width = pixels.shape[:2]
     sizes = {"height": height, "width": width, "milliseconds": round(1000 * seconds)}
-    sizes["classify_milliseconds"] = round(1000 * classify_seconds)
     return SECTION % (words | sizes)

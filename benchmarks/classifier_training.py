@@ -60,7 +60,7 @@ def compare_head(paths, size, classes=10, epochs=3):
     release(network, "head", size)
     extractor = networks.features_of(network)
     begin = time.perf_counter()
-    features = cached_features(extractor, store, everything, size, None)
+    features = cached_features(extractor, store, everything, None)
     filling = time.perf_counter() - begin
     clock = EpochClock()
     train_head(features, targets, epochs=epochs + 1, callbacks=[clock.callback])

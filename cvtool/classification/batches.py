@@ -7,7 +7,6 @@ import numpy as np
 
 from cvtool.classification.augmentation import augment
 from cvtool.classification.mixing import mix
-from cvtool.classification.views import centre_view
 from cvtool.errors import CvtoolError
 
 
@@ -93,14 +92,14 @@ class ViewBatches(keras.utils.PyDataset):
     Args:
         store: `PictureStore`.
         indices: int (M,), which pictures.
-        side: side of the network's input, pixels.
         mirrored: their mirror images instead.
+        keep: they will be asked for again, so the store keeps them.
     """
 
-    def __init__(self, store, indices, side, *, mirrored=False, batch=64):
+    def __init__(self, store, indices, *, mirrored=False, keep=False, batch=64):
         super().__init__(workers=2, max_queue_size=8)
         self.store, self.indices = store, np.asarray(indices)
-        self.side, self.batch, self.mirrored = side, batch, mirrored
+        self.batch, self.mirrored, self.keep = batch, mirrored, keep
         self.problem = None  # the error of a picture, see `predict`
 
     def __len__(self):
@@ -109,7 +108,7 @@ class ViewBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         chosen = self.indices[index * self.batch : (index + 1) * self.batch]
         try:
-            views = np.stack([centre_view(self.store[i], self.side) for i in chosen])
+            views = np.stack([self.store.view(i, keep=self.keep) for i in chosen])
         except CvtoolError as error:
             self.problem = error
             raise

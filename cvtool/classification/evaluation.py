@@ -19,9 +19,9 @@ from cvtool.classification.metrics import (
     wilson_interval,
 )
 from cvtool.datasets.labelled import LabelledPictures, read_labelled
-from cvtool.errors import DatasetError
+from cvtool.errors import CvtoolError, DatasetError
 from cvtool.pictures.reading import read_picture
-from cvtool.pictures.sources import read_pictures
+from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file, write_json, write_picture
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def evaluate_classifier(
     *,
     tta: bool = False,
     on_picture: Callable[[], None] | None = None,
+    on_error: Callable[[CvtoolError], None] | None = None,
 ) -> Evaluation:
     """Run a classifier over a data set and score it.
 
@@ -94,10 +95,12 @@ def evaluate_classifier(
         data: labelled pictures.
         tta: test-time augmentation, see `Classifier`.
         on_picture: called after each picture, for a progress bar.
+        on_error: called with the error of each picture that cannot be read, which is left
+            out; None raises it.
     Raises:
-        DatasetError: no class in common, or the one has several labels a picture and the
-            other one.
-        PictureError: a picture cannot be read.
+        DatasetError: no class in common, the one has several labels a picture and the
+            other one, or not one picture can be read.
+        PictureError: a picture cannot be read, where `on_error` is None.
     """
     if not set(classifier.classes) & set(data.classes):
         raise DatasetError(
@@ -110,18 +113,23 @@ def evaluate_classifier(
             f'model "{classifier.model_name}" gives {kinds[classifier.several]} a picture, the '
             f"data set {kinds[data.several]}; choose another model or data set"
         )
-    probabilities, seconds = [], 0.0
-    for picture in read_pictures(data.paths):
+    probabilities, read, seconds = [], [], 0.0
+    for index, picture in read_each(data.paths, on_error=on_error):
+        read.append(index)
         start = time.perf_counter()
         probabilities.append(classifier.probabilities(picture.pixels, tta=tta))
         seconds += time.perf_counter() - start
         if on_picture is not None:
             on_picture()
+    if not read:
+        raise DatasetError(f"{data.paths[0]}: not one of {len(data)} pictures can be read")
+    unreadable, data = len(data) - len(read), data.subset(np.array(read))
     probabilities = np.stack(probabilities)
     labels = labels_for(classifier.classes, data)
     score = several_summary if data.several else single_summary
     summary = score(probabilities, labels, classifier.classes) | {
         "pictures": len(data),
+        "unreadable": unreadable,
         "seconds": round(seconds, 3),
         "model": classifier.model_name,
         "engine": classifier.engine_name,

@@ -14,14 +14,13 @@ LEARNING_RATE = 3e-3
 LARGEST_HALF = 65504.0
 
 
-def cached_features(extractor, store, indices, side, path, *, mirrored=False, key=""):
+def cached_features(extractor, store, indices, path, *, mirrored=False, key=""):
     """The pooled features of pictures, read from a file if it holds them already.
 
     Args:
         extractor: keras.Model, pixels to features (N, D).
         store: `PictureStore`.
         indices: int (M,), which pictures.
-        side: side of the network's input, pixels.
         path: the .npz file that keeps them; None keeps none.
         mirrored: of the mirror images.
         key: what else the features depend on; a file with another key is made anew.
@@ -35,7 +34,7 @@ def cached_features(extractor, store, indices, side, path, *, mirrored=False, ke
         kept = _read(path)
         if kept and kept["key"] == key and np.array_equal(kept["indices"], indices):
             return kept["features"].astype(np.float32)
-    features = predict(extractor, ViewBatches(store, indices, side, mirrored=mirrored))
+    features = predict(extractor, ViewBatches(store, indices, mirrored=mirrored))
     # Half precision: a tenth of a per cent of a feature decides nothing. Without a file too,
     # so that a resumed run trains on the same numbers.
     kept = np.clip(features, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)

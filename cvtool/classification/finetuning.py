@@ -34,6 +34,7 @@ from cvtool.models.presets import find_model, preset_file
 from cvtool.training.checkpoints import (
     Checkpoint,
     append_history,
+    load_checkpoint,
     read_state,
     resume,
     save_weights,
@@ -43,6 +44,7 @@ from cvtool.training.devices import scope_of, training_strategy
 from cvtool.training.optimizers import exclude_small, optimizer_named, schedule_named
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress
+from cvtool.training.seeds import SeedEachEpoch
 from cvtool.training.stopping import StopOnNaN, StopWithoutGain
 
 FEATURES_FILES = ("features.npz", "features-mirrored.npz", "features-dev.npz")
@@ -168,7 +170,6 @@ def begin_with_head(training, network, say):
             extractor,
             training.store,
             training.splits[split],
-            size,
             training.folder / file,
             mirrored=mirrored,
             key=f"{key} {mirrored}",
@@ -228,7 +229,7 @@ def train_released(training, network, done_before, say):
         say(f"{len(released)} layers of the backbone released, from {released[0]} on")
     model = networks.logits_of(network)
     if done and done == done_before:
-        model.load_weights(folder / "best.weights.h5")
+        load_checkpoint(model, folder / "best.weights.h5")
     batches = training_batches(training, done - done_before)
     steps = len(batches) * chosen["epochs"]
     schedule = schedule_named(
@@ -252,7 +253,13 @@ def train_released(training, network, done_before, say):
             initial_epoch=done,
             epochs=last,
             verbose=0,
-            callbacks=[StopOnNaN(), checkpoint, Progress(last), patience],
+            callbacks=[
+                SeedEachEpoch(settings.seed),
+                StopOnNaN(),
+                checkpoint,
+                Progress(last),
+                patience,
+            ],
         )
     except CvtoolError:
         raise
@@ -293,5 +300,5 @@ def training_batches(training, epoch):
 def dev_scores(training, model):
     """Figures of a network of logits on the dev pictures."""
     dev = training.splits["dev"]
-    logits = predict_logits(model, training.store, dev, training.chosen["size"])
+    logits = predict_logits(model, training.store, dev, keep=True)
     return scores_of(activate(logits, training.several), training.targets[dev], training.several)

@@ -25,13 +25,21 @@ from cvtool.classification.report import Mistake, Report, write_report
 from cvtool.classification.scoring import predict_logits
 from cvtool.errors import OutputError
 from cvtool.models.saving import save_model
-from cvtool.pictures.sources import read_pictures
+from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file
+from cvtool.training.checkpoints import load_checkpoint
 from cvtool.training.diagnosis import diagnose
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import plot_history
 
 MODEL_FILE = "model.keras"
+SHEET_FILE = "augmented.jpg"
+# All that a run writes, and so all that --overwrite may remove. NAME.* is in model.json.
+RUN_FILES = (
+    *("run.json", "state.json", "history.csv", "predictions.csv", "report.html", "model.json"),
+    *("curves.png", "confusion.png", "calibration.png", SHEET_FILE, MODEL_FILE),
+    *("best.weights.h5", "last.weights.h5", "part-*", *FEATURES_FILES),
+)
 MOST_MISTAKES = 24
 # Training pictures whose error is measured: enough for half a point.
 TRAIN_SAMPLE = 2000
@@ -51,9 +59,9 @@ def save_trained(training, run):
         training.architecture, len(training.classes), several=training.several
     )
     logits = networks.logits_of(network)
-    logits.load_weights(training.folder / "best.weights.h5")
+    load_checkpoint(logits, training.folder / "best.weights.h5")
     dev = training.splits["dev"]
-    outputs = predict_logits(logits, training.store, dev, training.chosen["size"])
+    outputs = predict_logits(logits, training.store, dev)
     calibrate(network, outputs, training.targets[dev], training.several)
     fixed = network.input_shape[1] is not None
     description = {
@@ -80,10 +88,11 @@ def save_trained(training, run):
     return entry
 
 
-def predict_splits(training, *, device="auto", on_picture=None):
+def predict_splits(training, *, device="auto", on_picture=None, say=None):
     """Probabilities of the saved model, as every command will give them.
 
-    Of the training pictures, at most 2,000 are looked at.
+    Of the training pictures, at most 2,000 are looked at. A picture that has gone since the
+    training is left out.
 
     Returns:
         dict of split name -> (positions in the store, probabilities float32 (N, C)).
@@ -94,12 +103,14 @@ def predict_splits(training, *, device="auto", on_picture=None):
         if name == "train" and len(part) > TRAIN_SAMPLE:
             rng = np.random.default_rng(training.settings.seed)
             part = np.sort(rng.choice(part, TRAIN_SAMPLE, replace=False))
-        rows = []
-        for picture in read_pictures([training.store.paths[i] for i in part]):
+        rows, read = [], []
+        for index, picture in read_each([training.store.paths[i] for i in part], on_error=say):
+            read.append(index)
             rows.append(classifier.probabilities(picture.pixels))
             if on_picture is not None:
                 on_picture()
-        results[name] = part, np.stack(rows)
+        if rows:
+            results[name] = part[read], np.stack(rows)
     return results
 
 
@@ -133,7 +144,7 @@ def scores_of_splits(training, predictions):
     return scores
 
 
-def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
+def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=None):
     """Save the best network of a run, score it, and write the report.
 
     Args:
@@ -141,6 +152,7 @@ def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
         run: content of run.json.
         minutes: spent on training, all sittings together.
         stopped: why it ended early, or None.
+        say: function(str), for what a person wants to know.
         device: for the scoring.
         on_picture: called after each picture that is scored.
     Returns:
@@ -150,14 +162,14 @@ def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
     """
     folder = training.folder
     save_trained(training, run)
-    predictions = predict_splits(training, device=device, on_picture=on_picture)
+    predictions = predict_splits(training, device=device, on_picture=on_picture, say=say)
     scores = scores_of_splits(training, predictions)
     scored = "test" if "test" in scores else "dev"
     part, probabilities = predictions[scored]
     errors = {name: error_of(figures) for name, figures in scores.items()}
     diagnosis = diagnose(
-        train=errors["train"],
-        dev=errors["dev"],
+        train=errors.get("train"),
+        dev=errors.get("dev"),
         train_dev=errors.get("train-dev"),
         test=errors.get("test"),
         human=training.settings.human_error,
@@ -178,6 +190,7 @@ def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
         with whole_file(folder / "calibration.png", overwrite=True) as path:
             plot_calibration(probabilities, labels, path)
     write_predictions(folder / "predictions.csv", training, predictions)
+    sheet = folder / SHEET_FILE
     report = Report(
         name=run["name"],
         dataset=run["dataset"],
@@ -193,7 +206,7 @@ def finish(training, run, *, minutes, stopped, device="auto", on_picture=None):
         mistakes=confident_mistakes(training, part, probabilities),
         diagnosis=diagnosis,
         curves=plot_history(folder),
-        augmented=folder / "augmented.jpg",
+        augmented=sheet if sheet.exists() else None,
         remarks=[run["how"], *run["remarks"]],
         minutes=minutes,
         stopped=stopped,

@@ -83,7 +83,9 @@ def prepare(dataset, *, pictures=None, split=None, test=None, target=None, seed=
 def homes(data, origin):
     """The split of each picture as far as it is known before splitting."""
     known = {"test": "test", "target": "target"}
-    return tuple(known.get(o, name) for o, name in zip(origin, data.splits, strict=True))
+    # Next to pictures for testing, all others are for training or choosing.
+    rest = "train" if any(o != "own" for o in origin) else ""
+    return tuple(known.get(o, name or rest) for o, name in zip(origin, data.splits, strict=True))
 
 
 def split_up(data, origin, split, seed, groups, dataset):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from cvtool.classification.finetuning import open_training, train, training_batches
-from cvtool.classification.finishing import finish, pictures_to_predict
+from cvtool.classification.finishing import (
+    RUN_FILES,
+    SHEET_FILE,
+    finish,
+    pictures_to_predict,
+)
 from cvtool.classification.networks import classifier
 from cvtool.classification.preparation import prepare, split_lists
 from cvtool.classification.release import release
@@ -18,12 +24,13 @@ from cvtool.classification.sheet import augmentation_sheet
 from cvtool.errors import ModelError, TrainingError
 from cvtool.models.applications import APPLICATIONS
 from cvtool.models.presets import find_model
-from cvtool.pictures.writing import write_picture
+from cvtool.pictures.writing import check_output_folder, write_picture
 from cvtool.training.checkpoints import read_state
 from cvtool.training.devices import training_strategy
-from cvtool.training.run_folder import new_run, read_run, versions, write_run
+from cvtool.training.run_folder import choose_folder, clear_run, read_run, versions, write_run
 
 SHEET_ROWS = 6
+LONGEST_NAME = 100
 
 
 def start_run(
@@ -44,7 +51,7 @@ def start_run(
     Args:
         dataset, pictures, split, test, target: see `preparation.prepare`.
         settings: Settings.
-        out, overwrite: see `training.run_folder.new_run`.
+        out, overwrite: see `training.run_folder.choose_folder`.
         say: function(str), for what a person wants to know.
         on_picture: called after each picture is checked.
     Returns:
@@ -53,6 +60,16 @@ def start_run(
         CvtoolError: a mistake in the data set or the settings; nothing is left behind.
     """
     architecture, native_size, words = network_of(settings)
+    training_strategy(settings.gpus)
+    backbone = settings.backbone if settings.from_scratch is None else None
+    folder = choose_folder(
+        name_of(dataset),
+        out,
+        overwrite=overwrite,
+        read=(dataset, test, target),
+        kept=(pictures, backbone),
+    )
+    check_output_folder(folder, "name another with --out")
     prepared = prepare(
         dataset,
         pictures=pictures,
@@ -82,9 +99,8 @@ def start_run(
         f"{chosen['epochs']} epochs, learning rate {chosen['learning_rate']:g}"
     )
     refuse_impossible(settings, architecture, chosen)
-    folder = new_run(name_of(dataset), out, overwrite=overwrite)
     run = {
-        "name": folder.resolve().name,
+        "name": model_name(folder),
         "task": "classify",
         "dataset": str(dataset),
         "model": words,
@@ -100,18 +116,25 @@ def start_run(
         "finished": False,
         "splits": split_lists(prepared),
     }
+    clear_run(folder, (*RUN_FILES, f"{run['name']}.tflite", f"{run['name']}.weights.h5"))
     write_run(folder, run)
     return folder
 
 
-def go_on(folder, *, say, progress=None):
+@contextmanager
+def silent(description, total):
+    """No progress bar."""
+    yield lambda: None
+
+
+def go_on(folder, *, say, progress=silent):
     """Train a prepared run, or go on with one, and write its model and report.
 
     Args:
         folder: run folder.
         say: function(str), for what a person wants to know.
         progress: function(description, total) -> context manager of a function to call at
-            each step, for a progress bar; or None.
+            each step, for a progress bar.
     Returns:
         content of run.json at the end: with scores, diagnosis and stopped.
     Raises:
@@ -127,28 +150,32 @@ def go_on(folder, *, say, progress=None):
         )
     start = time.perf_counter() - 60 * run["minutes"]
     training = open_training(folder, run)
-    write_sheet(training)
-    failure, finished = None, True
+    if training.chosen["epochs"]:
+        write_sheet(training)
+    failure, finished, interrupted = None, True, False
     try:
         stopped = train(training, say=say)
     except KeyboardInterrupt:
-        finished = False
+        finished, interrupted = False, True
         stopped = f"stopped with Ctrl-C after epoch {read_state(folder)['epoch']}"
     except TrainingError as error:
         failure, stopped = error, f"stopped: {error}"
     minutes = (time.perf_counter() - start) / 60
     if not read_state(folder)["epoch"]:
         write_run(folder, run | {"minutes": round(minutes, 2)})
-        again = f"go on with: cvtool finetune --resume {folder}"
-        raise failure or TrainingError(f"stopped before there was a model; {again}")
-    if stopped:
+        if interrupted:
+            say(f"stopped before there was a model; go on with: cvtool finetune --resume {folder}")
+            raise KeyboardInterrupt
+        raise failure or TrainingError(f"{folder}: nothing was trained; start a new run")
+    if stopped and failure is None:
         say(stopped)
     about = {"minutes": round(minutes, 2), "stopped": stopped}
-    if progress is None:
-        scored = finish(training, run, **about)
-    else:
-        with progress("scoring", pictures_to_predict(training)) as advance:
-            scored = finish(training, run, **about, on_picture=advance)
+    with progress("scoring", pictures_to_predict(training)) as advance:
+        try:
+            scored = finish(training, run, **about, say=say, on_picture=advance)
+        except KeyboardInterrupt:
+            say(f"the report is not written yet; go on with: cvtool finetune --resume {folder}")
+            raise
     run = run | about | scored | {"finished": finished}
     write_run(folder, run)
     if failure is not None:
@@ -187,11 +214,9 @@ def refuse_impossible(settings, architecture, chosen):
     """Raise the error of settings that training would only meet after minutes of work.
 
     Raises:
-        DeviceError: --gpus all without two GPUs.
         ModelError: too small a size for a network from scratch.
         CvtoolError: --unfreeze names no layer.
     """
-    training_strategy(settings.gpus)
     if settings.from_scratch is not None:
         check_size(settings.from_scratch, chosen["size"])
     elif chosen["unfreeze"] not in PARTS:
@@ -208,9 +233,15 @@ def name_of(dataset):
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem).strip("-") or "run"
 
 
+def model_name(folder):
+    """The name of a run's model and its files; not that of a checkpoint."""
+    name = folder.resolve().name[:LONGEST_NAME]
+    return f"{name}-model" if name in ("best", "last") else name
+
+
 def write_sheet(training):
     """augmented.jpg: what the network sees of a few training pictures."""
-    path = training.folder / "augmented.jpg"
+    path = training.folder / SHEET_FILE
     if path.exists():
         return
     batches = training_batches(training, 0)

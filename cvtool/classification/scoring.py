@@ -8,16 +8,16 @@ from cvtool.classification.batches import ViewBatches, predict
 from cvtool.classification.metrics import multi_label_scores, top_k_accuracy
 
 
-def predict_logits(model, store, indices, side):
+def predict_logits(model, store, indices, *, keep=False):
     """Logits float32 (M, C) of the pictures' centre views.
 
     Args:
         model: keras.Model of `networks.logits_of`.
         store: `PictureStore`.
         indices: int (M,), which pictures.
-        side: side of the network's input, pixels.
+        keep: they will be asked for again, see `PictureStore.view`.
     """
-    return predict(model, ViewBatches(store, indices, side))
+    return predict(model, ViewBatches(store, indices, keep=keep))
 
 
 def activate(logits, several):

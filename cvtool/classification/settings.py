@@ -87,7 +87,7 @@ class Settings:
         for name in ("size", "epochs", "head_epochs", "batch", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                raise CvtoolError(f"--{name.replace('_', '-')} {value} is not above 0")
+                raise CvtoolError(f"--{name.replace('_', '-')} {value} is not a number above 0")
         if self.size is not None and self.size < SMALLEST_SIZE:
             raise CvtoolError(f"--size {self.size} is under {SMALLEST_SIZE} pixels")
         for name in ("patience", "seed"):
@@ -95,6 +95,10 @@ class Settings:
                 raise CvtoolError(f"--{name} {getattr(self, name)} is under 0")
         if self.human_error is not None and not 0 <= self.human_error <= 1:
             raise CvtoolError(f"--human-error {self.human_error} is not in [0, 1]")
+        if self.unfreeze == "head" and self.epochs is not None:
+            raise CvtoolError("--epochs has no meaning with --unfreeze head; use --head-epochs")
+        if self.seed >= 2**32:
+            raise CvtoolError(f"--seed {self.seed} is not under {2**32}")
         if self.from_scratch is not None and self.unfreeze is not None:
             raise CvtoolError("--unfreeze has no meaning with --from-scratch: all is trained")
 
@@ -127,8 +131,9 @@ def chosen_for(settings, *, pictures, short_side, native_size):
         # Larger than the backbone's own where the pictures have more to show.
         size = max(native_size, min(LARGEST_DEFAULT_SIZE, int(short_side) // 32 * 32))
     unfreeze = "head" if pictures < LAST_FROM else "last" if pictures < ALL_FROM else "all"
-    if scratch:
-        unfreeze = "all"
+    if unfreeze == "head" and settings.epochs is not None:
+        unfreeze = "last"  # epochs that were asked for are not for nothing
+    unfreeze = "all" if scratch else settings.unfreeze or unfreeze
     # About as many pictures shown in all, whatever the size of the set.
     epochs = min(30, max(8, round(60_000 / max(pictures, 1))))
     epochs = 3 * epochs if scratch else epochs
@@ -140,11 +145,9 @@ def chosen_for(settings, *, pictures, short_side, native_size):
         "unfreeze": unfreeze,
         "epochs": 0 if unfreeze == "head" else epochs,
         "head_epochs": head_epochs,
-        "learning_rate": 2e-3 if scratch else 5e-4,
+        "learning_rate": 2e-3 if scratch else 1e-3,
     }
     values |= {key: value for key in values if (value := getattr(settings, key)) is not None}
-    if values["unfreeze"] == "head":
-        values["epochs"] = 0
     return values | {"batch": batch}
 
 

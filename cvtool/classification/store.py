@@ -7,6 +7,7 @@ import threading
 
 import cv2
 
+from cvtool.classification.views import centre_view
 from cvtool.pictures.reading import read_picture
 
 # Kept a little larger than the network's input, so that a random crop loses no detail.
@@ -30,9 +31,10 @@ class PictureStore:
 
     def __init__(self, paths, side, budget=None):
         self.paths = list(paths)
+        self.side = side
         self.short_side = round(side * MARGIN)
         self.budget = default_budget() if budget is None else budget
-        self.kept = {}
+        self.kept, self.views = {}, {}
         self.bytes = 0
         self._lock = threading.Lock()
 
@@ -48,11 +50,36 @@ class PictureStore:
         pixels = self.kept.get(index)
         if pixels is None:
             pixels = shrink(read_picture(self.paths[index]), self.short_side)
-            with self._lock:
-                if index not in self.kept and self.bytes + pixels.nbytes <= self.budget:
-                    self.kept[index] = pixels
-                    self.bytes += pixels.nbytes
+            self._keep(self.kept, index, pixels)
         return pixels
+
+    def view(self, index, *, keep=False):
+        """The centre view, uint8 (side, side, 3), as the trained model will be given it.
+
+        From the file and not from what is kept: scaling twice gives other pixels.
+
+        Args:
+            index: which picture.
+            keep: it will be asked for again.
+        Raises:
+            PictureError: as above.
+        """
+        view = self.views.get(index)
+        if view is None:
+            pixels = read_picture(self.paths[index])
+            view = centre_view(pixels, self.side)
+            if keep:
+                self._keep(self.views, index, view)
+            else:
+                # The training asks for it next.
+                self._keep(self.kept, index, shrink(pixels, self.short_side))
+        return view
+
+    def _keep(self, home, index, pixels):
+        with self._lock:
+            if index not in home and self.bytes + pixels.nbytes <= self.budget:
+                home[index] = pixels
+                self.bytes += pixels.nbytes
 
 
 def shrink(pixels, short_side):

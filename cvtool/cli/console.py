@@ -17,12 +17,12 @@ PIPE_WIDTH = 400
 
 def say(message: str) -> None:
     """A remark for the person, one line on stderr."""
-    print(f"cvtool: {message}", file=sys.stderr)
+    print(f"cvtool: {one_line(message)}", file=sys.stderr)
 
 
 def complain(message: object) -> None:
     """An error, one line on stderr."""
-    say(f"error: {one_line(message)}")
+    say(f"error: {message}")
 
 
 def one_line(message: object) -> str:

@@ -78,10 +78,9 @@ def demo(
 
     Needs no network. The page is DIR/index.html.
     """
-    from cvtool.cli.output_folders import check_output_folder
     from cvtool.detection.detector import Detector
     from cvtool.errors import OutputError
-    from cvtool.pictures.writing import free_name, write_text
+    from cvtool.pictures.writing import check_output_folder, free_name, write_text
 
     if out is None:
         out = DEFAULT_OUT if overwrite else free_name(DEFAULT_OUT)

@@ -111,9 +111,9 @@ def detect(
 
     from cvtool.cli.detect_files import ResultFiles, own_results, refuse_source_as_output
     from cvtool.cli.detect_report import make_record
-    from cvtool.cli.output_folders import check_output_folder
     from cvtool.detection.detector import Detector
     from cvtool.pictures.sources import count_pictures, read_pictures
+    from cvtool.pictures.writing import check_output_folder
 
     out_folder = None if no_pictures else out or DEFAULT_OUT
     for folder in (out_folder, crops):

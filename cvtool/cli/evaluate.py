@@ -21,9 +21,11 @@ from cvtool.cli.options import (
     check_size,
     complete_model,
 )
-from cvtool.errors import ModelError, OutputError
+from cvtool.errors import CvtoolError, ModelError, OutputError
 
 DEFAULT_OUT = Path("evaluation")
+# What finetune marks its folders with; its module costs an import.
+RUN_FILE = "run.json"
 
 
 def evaluate(
@@ -142,20 +144,30 @@ def evaluate_classification(model: str, dataset: Path, options: Options) -> None
     unknown = [name for name in data.classes if name not in classifier.classes]
     if unknown and len(unknown) < len(data.classes):
         console.say(f"the model does not know {', '.join(unknown)}; these count as wrong")
+    problems: list[CvtoolError] = []
     with console.progress("evaluating", len(data)) as advance:
         result = evaluation.evaluate_classifier(
-            classifier, data, tta=options.tta, on_picture=advance
+            classifier, data, tta=options.tta, on_picture=advance, on_error=problems.append
         )
     written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
     conclude(result.summary, show_classification, written, options)
+    for problem in problems:
+        console.complain(problem)
+    if problems:
+        raise typer.Exit(1)
 
 
 def check_out(options: Options, summary_file: str) -> None:
     """Refuse a folder that the result could not go to: minutes of work must not end with this."""
-    from cvtool.cli.output_folders import check_output_folder
+    from cvtool.pictures.writing import check_output_folder
 
+    if (options.out / RUN_FILE).exists():
+        raise OutputError(f"{options.out}: holds a run of finetune; name another --out")
     if not options.overwrite and (options.out / summary_file).exists():
         raise OutputError(f"{options.out}: holds an evaluation; use --overwrite or another --out")
+    # Curves or pictures of somebody else's would stop the writing half-way.
+    if not options.overwrite and options.out.is_dir() and any(options.out.iterdir()):
+        raise OutputError(f"{options.out}: is not empty; use --overwrite or another --out")
     check_output_folder(options.out, "name another with --out")
 
 

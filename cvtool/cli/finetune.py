@@ -144,7 +144,7 @@ def finetune(
         typer.Option(
             min=0,
             metavar="RATE",
-            show_default="5e-4, from scratch 2e-3",
+            show_default="1e-3, from scratch 2e-3",
             help="The highest rate, after the head's training.",
             rich_help_panel="Training",
         ),

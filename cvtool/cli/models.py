@@ -11,6 +11,8 @@ from cvtool.cli import console
 from cvtool.cli.options import LARGEST_SIZE, JsonOption, complete_model
 from cvtool.errors import ModelError
 
+MOST_CLASSES = 100_000
+
 models_app = typer.Typer(name="models")
 
 
@@ -50,6 +52,7 @@ def describe(
         int | None,
         typer.Option(
             min=1,
+            max=MOST_CLASSES,
             metavar="N",
             help="Number of classes, for a network to train from scratch. Default: the paper's.",
         ),

@@ -233,7 +233,12 @@ def _preset(
     )
     if preset.task == "detect":
         _check_detector(preset)
-    if preset.task == "classify" and (len(preset.classes) < 2 or preset.size < 1):
+    if not isinstance(preset.architecture, Mapping):
+        raise ValueError("its architecture is no object")
+    if not all(isinstance(label, str) for label in preset.classes):
+        raise ValueError("its classes are not all names")
+    fewest = 1 if preset.several else 2
+    if preset.task == "classify" and (len(preset.classes) < fewest or preset.size < 1):
         raise ValueError("a classifier needs two classes or more and a size")
     return preset
 

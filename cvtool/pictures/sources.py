@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -99,6 +99,26 @@ def read_pictures(
         for future in waiting:
             future.add_done_callback(_discard)
         work.close()
+
+
+def read_each(
+    paths: Sequence[str | Path], *, on_error: Callable[[CvtoolError], None] | None = None
+) -> Iterator[tuple[int, Picture]]:
+    """Yield the still pictures of a list of files with their positions in it.
+
+    Args:
+        paths: picture files.
+        on_error: as for `read_pictures`; a picture that cannot be read is left out.
+    Raises:
+        PictureError: where `on_error` is None.
+    """
+    position = 0
+    for picture in read_pictures(paths, on_error=on_error):
+        # In order, so whatever lies between was left out.
+        while str(paths[position]) != picture.name:
+            position += 1
+        yield position, picture
+        position += 1
 
 
 def count_pictures(sources: Iterable[str | Path], *, every: int = 1) -> int | None:

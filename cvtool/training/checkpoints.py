@@ -18,7 +18,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cvtool.errors import OutputError
+from cvtool.errors import OutputError, TrainingError
 
 
 @contextlib.contextmanager
@@ -42,11 +42,17 @@ def read_state(folder):
     Returns:
         dict with `epoch` (epochs done), `best` (best score or None) and
         `best_epoch`; zeros for a run that has not begun.
+    Raises:
+        TrainingError: the file is damaged.
     """
     path = Path(folder) / "state.json"
     if not path.exists():
         return {"epoch": 0, "best": None, "best_epoch": None}
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        return {"epoch": int(state["epoch"])} | {k: state[k] for k in ("best", "best_epoch")}
+    except (ValueError, TypeError, KeyError) as error:
+        raise TrainingError(f"{path}: damaged ({error}); start the training anew") from None
 
 
 def resume(model, folder):
@@ -57,13 +63,30 @@ def resume(model, folder):
         folder: run folder.
     Returns:
         the number of epochs already done.
+    Raises:
+        TrainingError: the checkpoint is damaged or missing.
     """
     folder = Path(folder)
     state = read_state(folder)
     if state["epoch"]:
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(folder / "last.weights.h5")
+        load_checkpoint(model, folder / "last.weights.h5")
     return state["epoch"]
+
+
+def load_checkpoint(model, path):
+    """Load weights that `save_weights` wrote.
+
+    Raises:
+        TrainingError: the file is missing, damaged or of another network.
+    """
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        raise TrainingError(
+            f"{path}: the checkpoint cannot be read ({reason}); start the training anew"
+        ) from None
 
 
 def save_weights(model, path):
@@ -173,4 +196,5 @@ def read_history(path):
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        # A row without its epoch is not ours, and there is nothing to draw of it.
+        return [row for row in csv.DictReader(file) if (row.get("epoch") or "").isdigit()]

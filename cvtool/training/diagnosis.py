@@ -195,8 +195,8 @@ def _width_of_chance(errors, ends, counts) -> float:
 
 def _doubt(name: str, gap: float) -> str:
     return (
-        f"So few pictures can show a {_WORDS[name]} of {_points(gap)} points by chance; more "
-        "pictures in dev and test would tell."
+        f"{_WORDS[name].capitalize()}: so few pictures can show {_points(gap)} points by chance; "
+        "more pictures in dev and test would tell."
     )
 
 

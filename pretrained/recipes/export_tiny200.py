@@ -51,7 +51,7 @@ def main():
     sample = np.flatnonzero(np.array(train.splits) == "train")[::CALIBRATION_STEP]
     store = PictureStore(train.paths, args.size)
     targets = one_hot(train.labels[sample], len(classes))
-    temperature = calibrate(network, predict_logits(logits, store, sample, args.size), targets)
+    temperature = calibrate(network, predict_logits(logits, store, sample), targets)
     print(f"temperature {temperature:.3f}")
     description = {
         "name": NAME,

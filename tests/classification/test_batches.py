@@ -157,12 +157,12 @@ def test_the_error_of_a_broken_picture_is_kept(store, tmp_path):
 
 def test_views_come_in_order_and_mirrored(store):
     indices = [4, 0, 9, 14, 2]
-    views = ViewBatches(store, indices, SIDE, batch=2)
+    views = ViewBatches(store, indices, batch=2)
     assert len(views) == 3
     found = np.concatenate([views[i] for i in range(3)])
     expected = np.stack([centre_view(store[i], SIDE) for i in indices])
     assert (found == expected).all() and found.dtype == np.uint8
-    mirrored = ViewBatches(store, indices, SIDE, mirrored=True, batch=2)
+    mirrored = ViewBatches(store, indices, mirrored=True, batch=2)
     assert (mirrored[1] == expected[2:4, :, ::-1]).all()
 
 

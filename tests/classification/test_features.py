@@ -41,31 +41,31 @@ class Means:
 
 def test_they_are_the_networks_within_half_precision(store, extractor, tmp_path):
     indices = [4, 0, 7]
-    found = cached_features(extractor, store, indices, SIDE, tmp_path / "f.npz", key="a")
+    found = cached_features(extractor, store, indices, tmp_path / "f.npz", key="a")
     views = np.stack([centre_view(store[i], SIDE) for i in indices]).astype(np.float32)
     expected = np.asarray(extractor(views, training=False))
     assert found.dtype == np.float32 and found.shape == (3, 16) and expected.std() > 0.01
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-4)
     # Nothing more comes out of the file than went in: a resumed run sees the same numbers.
-    again = cached_features(None, store, indices, SIDE, tmp_path / "f.npz", key="a")
+    again = cached_features(None, store, indices, tmp_path / "f.npz", key="a")
     assert (again == found).all() and again.dtype == np.float32
 
 
 def test_the_file_spares_the_second_call(store, tmp_path):
     network, path = Means(), tmp_path / "f.npz"
-    first = cached_features(network, store, [1, 2], SIDE, path, key="a")
-    second = cached_features(network, store, np.array([1, 2]), SIDE, path, key="a")
+    first = cached_features(network, store, [1, 2], path, key="a")
+    second = cached_features(network, store, np.array([1, 2]), path, key="a")
     assert network.calls == 1 and (first == second).all()
     assert [p.name for p in tmp_path.iterdir()] == ["f.npz"]
 
 
 def test_other_pictures_or_another_key_are_computed_anew(store, tmp_path):
     network, path = Means(), tmp_path / "f.npz"
-    first = cached_features(network, store, [1, 2], SIDE, path, key="a")
+    first = cached_features(network, store, [1, 2], path, key="a")
     for calls, (indices, key) in enumerate(
         [([2, 1], "a"), ([2, 1], "b"), ([2, 1, 0], "b"), ([1, 2], "a")], start=2
     ):
-        found = cached_features(network, store, indices, SIDE, path, key=key)
+        found = cached_features(network, store, indices, path, key=key)
         assert network.calls == calls and len(found) == len(indices)
     assert (found == first).all()
 
@@ -85,25 +85,25 @@ def damage(path, kind):
 @pytest.mark.parametrize("kind", ["cut", "bit", "empty", "text"])
 def test_a_damaged_file_is_made_anew(store, tmp_path, kind):
     network, path = Means(), tmp_path / "f.npz"
-    first = cached_features(network, store, [1, 2], SIDE, path)
+    first = cached_features(network, store, [1, 2], path)
     damage(path, kind)
-    assert (cached_features(network, store, [1, 2], SIDE, path) == first).all()
+    assert (cached_features(network, store, [1, 2], path) == first).all()
     assert network.calls == 2
-    assert (cached_features(network, store, [1, 2], SIDE, path) == first).all()
+    assert (cached_features(network, store, [1, 2], path) == first).all()
     assert network.calls == 2
 
 
 def test_someone_elses_file_is_made_anew(store, tmp_path):
     network, path = Means(), tmp_path / "f.npz"
     np.savez(path, other=np.zeros(3))
-    cached_features(network, store, [1], SIDE, path)
+    cached_features(network, store, [1], path)
     assert network.calls == 1
 
 
 def test_no_file_keeps_none(store, tmp_path):
     network = Means()
-    first = cached_features(network, store, [1, 2], SIDE, None)
-    assert (cached_features(network, store, [1, 2], SIDE, None) == first).all()
+    first = cached_features(network, store, [1, 2], None)
+    assert (cached_features(network, store, [1, 2], None) == first).all()
     assert network.calls == 2
 
 
@@ -118,14 +118,14 @@ def test_mirror_images_have_their_own(tmp_path):
     pixels[:, : SIDE // 2] = 200
     write_picture(tmp_path / "a.png", pixels)
     store = PictureStore([tmp_path / "a.png"], SIDE)
-    assert (cached_features(Left(), store, [0], SIDE, None) == 200).all()
-    assert (cached_features(Left(), store, [0], SIDE, None, mirrored=True) == 0).all()
+    assert (cached_features(Left(), store, [0], None) == 200).all()
+    assert (cached_features(Left(), store, [0], None, mirrored=True) == 0).all()
 
 
 def test_a_place_that_cannot_be_written_is_named(store, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="f.npz: cannot be written"):
-        cached_features(Means(), store, [1], SIDE, tmp_path / "file" / "f.npz")
+        cached_features(Means(), store, [1], tmp_path / "file" / "f.npz")
 
 
 @pytest.mark.parametrize("before", [0, 128])
@@ -133,7 +133,7 @@ def test_a_picture_that_is_gone_is_named(store, extractor, tmp_path, before):
     # Keras looks into the first two batches of 64 in this thread and makes the rest in others.
     gone = PictureStore([store.paths[0], tmp_path / "gone.png"], SIDE)
     with pytest.raises(PictureError, match="gone.png"):
-        cached_features(extractor, gone, [0] * before + [1], SIDE, None)
+        cached_features(extractor, gone, [0] * before + [1], None)
 
 
 def separable(count, seed):

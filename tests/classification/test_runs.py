@@ -17,7 +17,7 @@ from cvtool.errors import OutputError, TrainingError
 from cvtool.training.checkpoints import read_history, read_state
 from tiny_classes import CLASSES, write_class_folders
 
-SMALL = dict(from_scratch="lenet5", size=32, batch=16, augment="none", learning_rate=3e-3)
+SMALL = dict(from_scratch="lenet5", size=32, batch=16, augment="light", learning_rate=3e-3)
 
 
 def quiet(_):
@@ -118,12 +118,13 @@ def test_killed_ten_times_it_ends_as_if_it_had_not_been(pictures, finished, tmp_
     else:
         run = go_on(folder, say=quiet)
     for split, figures in whole["scores"].items():
-        assert run["scores"][split]["top1"] == pytest.approx(figures["top1"], abs=0.05)
+        assert run["scores"][split]["top1"] == pytest.approx(figures["top1"], abs=0.02)
     losses = [
         [float(row["loss"]) for row in read_history(f / "history.csv")]
         for f in (folder, finished[0])
     ]
-    assert np.abs(np.subtract(*losses)).max() < 0.02
+    # The order of the pictures, their augmentation and the dropout are all drawn again.
+    assert np.abs(np.subtract(*losses)).max() < 1e-3
 
 
 def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(pictures, tmp_path, monkeypatch):

@@ -68,7 +68,7 @@ def test_logits_are_those_of_the_centre_views_in_order(tmp_path):
     store = PictureStore(paths, 16)
     pixels = keras.Input((16, 16, 3))
     model = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(pixels))
-    found = predict_logits(model, store, [2, 0], 16)
+    found = predict_logits(model, store, [2, 0])
     expected = [centre_view(store[i], 16).mean(axis=(0, 1)) for i in (2, 0)]
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -70,7 +70,14 @@ def test_what_is_said_comes_before_what_would_be_chosen():
 
 
 def test_head_alone_has_no_epochs_after_it():
-    assert chosen(5000, unfreeze="head", epochs=7)["epochs"] == 0
+    assert chosen(5000, unfreeze="head")["epochs"] == 0
+    assert chosen(50)["unfreeze"] == "head" and chosen(50)["epochs"] == 0
+
+
+def test_what_is_asked_for_on_few_pictures_is_done():
+    assert chosen(50, unfreeze="last")["epochs"] == 30
+    found = chosen(50, epochs=4)
+    assert found["unfreeze"] == "last" and found["epochs"] == 4
 
 
 @pytest.mark.parametrize(

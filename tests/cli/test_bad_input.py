@@ -67,7 +67,7 @@ def test_a_folder_without_access_is_said_once(run, photo, tmp_path, monkeypatch)
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("cvtool.cli.output_folders.TemporaryFile", refuse)
+    monkeypatch.setattr("cvtool.pictures.writing.TemporaryFile", refuse)
     result = run("detect", photo.name, photo.name, "--out", "out")
     error = the_error(result)
     assert "out: cannot be written (Permission denied)" in error and "--no-pictures" in error

@@ -171,3 +171,74 @@ def test_a_run_folder_below_a_file(run, shapes, tmp_path):
     (tmp_path / "file").write_text("")
     result = run("finetune", shapes, *QUICK, "--out", tmp_path / "file" / "run")
     assert result.exit_code == 1 and "name another --out" in result.stderr
+
+
+def test_a_run_beside_the_classes_would_become_one_of_them(run, shapes, monkeypatch):
+    monkeypatch.chdir(shapes)
+    result = run("finetune", ".", *QUICK)
+    assert result.exit_code == 1 and "name a folder outside of it with --out" in result.stderr
+    assert sorted(path.name for path in shapes.iterdir()) == sorted(CLASSES)
+
+
+def test_overwrite_removes_nothing_that_no_run_wrote(run, shapes, tmp_path):
+    out = tmp_path / "run"
+    assert run("finetune", shapes, *QUICK, "--out", out).exit_code == 0
+    (out / "notes.txt").write_text("mine")
+    before = (out / "history.csv").read_bytes()
+    again = run("finetune", shapes, *QUICK, "--out", out, "--overwrite", "--seed", 5)
+    assert again.exit_code == 0
+    assert (out / "notes.txt").read_text() == "mine"
+    assert (out / "history.csv").read_bytes() != before
+    refused = run("evaluate", out, shapes, "--out", out, "--overwrite")
+    assert refused.exit_code == 1 and "holds a run" in refused.stderr
+
+
+def test_an_evaluation_goes_on_past_a_broken_picture(run, shapes, tmp_path):
+    out = tmp_path / "run"
+    assert run("finetune", shapes, *QUICK, "--out", out).exit_code == 0
+    own = shutil.copytree(shapes, tmp_path / "own")
+    (own / "disc" / "disc-001.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    result = run("evaluate", out, own, "--json")
+    summary = json.loads(result.stdout)
+    assert summary["pictures"] == 29 and summary["unreadable"] == 1
+    assert result.exit_code == 1 and "disc-001.png" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("state.json", "{"),
+        ("state.json", "[]"),
+        ("best.weights.h5", "nothing"),
+        ("run.json", '{"format": 1}'),
+    ],
+)
+def test_a_damaged_run_gets_one_line(run, shapes, tmp_path, file, text):
+    out = tmp_path / "run"
+    run("finetune", shapes, *QUICK, "--out", out)
+    content = json.loads((out / "run.json").read_text()) | {"finished": False}
+    (out / "run.json").write_text(json.dumps(content))
+    (out / file).write_text(text)
+    result = run("finetune", "--resume", out)
+    assert result.exit_code == 1 and result.stdout == ""
+    (line,) = [x for x in result.stderr.splitlines() if x.startswith("cvtool: error: ")]
+    assert file in line and "start the training anew" in line
+
+
+def test_one_yes_or_no_column(run, shapes, tmp_path):
+    rows = [
+        f"{path.relative_to(shapes)},{int(path.parent.name == 'disc')}"
+        for path in sorted(shapes.rglob("*.png"))
+    ]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["file,round", *rows]))
+    result = run("finetune", table, "--pictures", shapes, *QUICK, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.stderr
+    picture = next(shapes.rglob("*.png"))
+    record = json.loads(run("classify", picture, "-m", tmp_path / "run", "--jsonl").stdout)
+    assert [c["label"] for c in record["classes"]] == ["round"]
+
+
+def test_pictures_shared_with_the_test_set_are_named_as_such(run, shapes):
+    result = run("finetune", shapes, *QUICK, "--test", shapes)
+    assert result.exit_code == 0 and "also in test" in result.stderr

@@ -13,6 +13,7 @@ from cvtool.classification.batches import (
 from cvtool.classification.store import PictureStore
 from cvtool.classification.views import centre_view
 from cvtool.errors import PictureError
+from cvtool.pictures.reading import read_picture
 from tiny_classes import CLASSES, write_class_folders
 
 SIDE = 24
@@ -160,7 +161,7 @@ def test_views_come_in_order_and_mirrored(store):
     views = ViewBatches(store, indices, batch=2)
     assert len(views) == 3
     found = np.concatenate([views[i] for i in range(3)])
-    expected = np.stack([centre_view(store[i], SIDE) for i in indices])
+    expected = np.stack([centre_view(read_picture(store.paths[i]), SIDE) for i in indices])
     assert (found == expected).all() and found.dtype == np.uint8
     mirrored = ViewBatches(store, indices, mirrored=True, batch=2)
     assert (mirrored[1] == expected[2:4, :, ::-1]).all()

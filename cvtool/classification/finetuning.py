@@ -253,6 +253,9 @@ def train_released(training, network, done_before, say):
             initial_epoch=done,
             epochs=last,
             verbose=0,
+            # The batches are shuffled already, and Keras would do it from a state of its own
+            # that no resumed run could have.
+            shuffle=False,
             callbacks=[
                 SeedEachEpoch(settings.seed),
                 StopOnNaN(),

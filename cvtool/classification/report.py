@@ -150,10 +150,8 @@ def write_report(path: str | Path, report: Report, overwrite: bool = False) -> N
 def _headline(report: Report) -> str:
     pictures = report.splits.get("train")
     source = f"{pictures:,} pictures of {report.dataset}" if pictures else report.dataset
-    learnt = (
-        f"{report.model} learnt {counted(len(report.classes), 'class', 'classes')} from {source} "
-        f"in {duration(report.minutes)}."
-    )
+    classes = counted(len(report.classes), "class", "classes")
+    learnt = f"Learnt: {classes} from {source} in {duration(report.minutes)}, by {report.model}."
     others = [f"{name} {n:,}" for name, n in report.splits.items() if name != "train"]
     if others:
         learnt += f" Kept out of training: {', '.join(others)}."

@@ -95,6 +95,7 @@ def main():
             initial_epoch=done,
             epochs=end,
             verbose=0,
+            shuffle=False,  # done by the batches, which a resumed run repeats
             callbacks=[checkpoint, progress],
         )
         done = end

@@ -29,7 +29,10 @@ def test_encode_then_decode_gives_the_boxes_back(entries):
     overlap = iou(found[0], boxes[found[2]]).diagonal()
     # A box up to four times its anchor can be told exactly, a longer one cannot.
     fits = (targets[:, SIZE] < 3.9 * GRID[:, 3:5]).all(1)
-    reachable = set(targets[(targets[:, POSITIVE] == 1) & fits, CLASS].astype(int))
+    positive = targets[:, POSITIVE] == 1
+    reachable = set(targets[positive & fits, CLASS].astype(int))
+    # Of an anchor that fits and one that does not, either may win.
+    reachable -= set(targets[positive & ~fits, CLASS].astype(int))
     assert all(o > 0.99 for o, c in zip(overlap, found[2], strict=True) if c in reachable)
 
 

@@ -15,6 +15,7 @@ from cvtool.classification.runs import go_on, start_run
 from cvtool.classification.settings import Settings
 from cvtool.errors import OutputError, TrainingError
 from cvtool.training.checkpoints import read_history, read_state
+from cvtool.training.run_folder import read_run
 from tiny_classes import CLASSES, write_class_folders
 
 SMALL = dict(from_scratch="lenet5", size=32, batch=16, augment="light", learning_rate=3e-3)
@@ -218,7 +219,7 @@ def test_the_shipped_backbone_learns_from_few_pictures(pictures, tmp_path):
 def test_head_only_trains_no_layer_of_the_backbone(pictures, tmp_path):
     settings = Settings(size=64, unfreeze="head", head_epochs=5)
     folder = start_run(pictures, settings, out=tmp_path / "run", say=quiet)
-    go_on(folder, say=quiet)
+    finetuning.train(finetuning.open_training(folder, read_run(folder)), say=quiet)
     import h5py
 
     from cvtool.models.presets import find_model, preset_file

@@ -19,6 +19,15 @@ def shapes(tmp_path_factory):
     return write_class_folders(tmp_path_factory.mktemp("data") / "shapes", 10)
 
 
+@pytest.fixture
+def finished(run, shapes, tmp_path_factory, tmp_path, done={}):  # noqa: B006
+    """A copy of a finished run; it is trained once for all tests."""
+    if "run" not in done:
+        done["run"] = tmp_path_factory.mktemp("finished") / "run"
+        assert run("finetune", shapes, *QUICK, "--out", done["run"]).exit_code == 0
+    return shutil.copytree(done["run"], tmp_path / "run")
+
+
 def contents(folder):
     """Names, sizes and times of all files below a folder."""
     return {p: (p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.rglob("*"))}
@@ -180,9 +189,8 @@ def test_a_run_beside_the_classes_would_become_one_of_them(run, shapes, monkeypa
     assert sorted(path.name for path in shapes.iterdir()) == sorted(CLASSES)
 
 
-def test_overwrite_removes_nothing_that_no_run_wrote(run, shapes, tmp_path):
-    out = tmp_path / "run"
-    assert run("finetune", shapes, *QUICK, "--out", out).exit_code == 0
+def test_overwrite_removes_nothing_that_no_run_wrote(run, shapes, finished):
+    out = finished
     (out / "notes.txt").write_text("mine")
     before = (out / "history.csv").read_bytes()
     again = run("finetune", shapes, *QUICK, "--out", out, "--overwrite", "--seed", 5)
@@ -193,12 +201,10 @@ def test_overwrite_removes_nothing_that_no_run_wrote(run, shapes, tmp_path):
     assert refused.exit_code == 1 and "holds a run" in refused.stderr
 
 
-def test_an_evaluation_goes_on_past_a_broken_picture(run, shapes, tmp_path):
-    out = tmp_path / "run"
-    assert run("finetune", shapes, *QUICK, "--out", out).exit_code == 0
+def test_an_evaluation_goes_on_past_a_broken_picture(run, shapes, finished, tmp_path):
     own = shutil.copytree(shapes, tmp_path / "own")
     (own / "disc" / "disc-001.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
-    result = run("evaluate", out, own, "--json")
+    result = run("evaluate", finished, own, "--json")
     summary = json.loads(result.stdout)
     assert summary["pictures"] == 29 and summary["unreadable"] == 1
     assert result.exit_code == 1 and "disc-001.png" in result.stderr
@@ -213,9 +219,8 @@ def test_an_evaluation_goes_on_past_a_broken_picture(run, shapes, tmp_path):
         ("run.json", '{"format": 1}'),
     ],
 )
-def test_a_damaged_run_gets_one_line(run, shapes, tmp_path, file, text):
-    out = tmp_path / "run"
-    run("finetune", shapes, *QUICK, "--out", out)
+def test_a_damaged_run_gets_one_line(run, finished, file, text):
+    out = finished
     content = json.loads((out / "run.json").read_text()) | {"finished": False}
     (out / "run.json").write_text(json.dumps(content))
     (out / file).write_text(text)

@@ -10,19 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvtool.classification.metrics import (
-    confusion_matrix,
-    expected_calibration_error,
-    multi_label_scores,
-    per_class_table,
-    top_k_accuracy,
-    wilson_interval,
-)
+from cvtool.classification.summary import confident_mistakes, save_plots, summarise
 from cvtool.datasets.labelled import LabelledPictures, read_labelled
 from cvtool.errors import CvtoolError, DatasetError
 from cvtool.pictures.reading import read_picture
 from cvtool.pictures.sources import read_each
-from cvtool.pictures.writing import whole_file, write_json, write_picture
+from cvtool.pictures.writing import write_json, write_picture
 
 if TYPE_CHECKING:
     from cvtool.classification.classifier import Classifier
@@ -126,8 +119,7 @@ def evaluate_classifier(
     unreadable, data = len(data) - len(read), data.subset(np.array(read))
     probabilities = np.stack(probabilities)
     labels = labels_for(classifier.classes, data)
-    score = several_summary if data.several else single_summary
-    summary = score(probabilities, labels, classifier.classes) | {
+    summary = summarise(probabilities, labels, classifier.classes) | {
         "pictures": len(data),
         "unreadable": unreadable,
         "seconds": round(seconds, 3),
@@ -156,34 +148,6 @@ def labels_for(classes, data):
     return labels
 
 
-def single_summary(probabilities, labels, classes):
-    """Scores of one label a picture: top1, interval, top5, ece, per_class."""
-    known = labels >= 0
-    share = known.mean()
-    right = int((probabilities.argmax(axis=1) == labels).sum())
-    top5, ece = 0.0, None
-    if known.any():
-        k = min(5, len(classes))
-        top5 = float(top_k_accuracy(probabilities[known], labels[known], k) * share)
-        ece = expected_calibration_error(probabilities[known], labels[known])
-    confusion = confusion_matrix(labels[known], probabilities[known].argmax(axis=1), len(classes))
-    return {
-        "top1": right / len(labels),
-        "interval": [round(edge, 4) for edge in wilson_interval(right, len(labels))],
-        "top5": top5,
-        "ece": ece,
-        "unknown": int((~known).sum()),
-        "per_class": per_class_table(confusion, classes),
-    }
-
-
-def several_summary(probabilities, labels, classes):
-    """Scores of several labels a picture: mean_average_precision, accuracy, f1, per_class."""
-    figures = multi_label_scores(probabilities, labels)
-    per_label = figures.pop("per_label")
-    return figures | {"per_class": dict(zip(classes, per_label, strict=True))}
-
-
 def save_evaluation(
     evaluation: Evaluation, folder: str | Path, *, overwrite: bool = False
 ) -> list[Path]:
@@ -199,32 +163,21 @@ def save_evaluation(
     Raises:
         OutputError: a file is there already or cannot be written.
     """
-    from cvtool.classification.plots import plot_calibration, plot_confusion
-
     folder = Path(folder)
     write_json(folder / SUMMARY_FILE, evaluation.summary, overwrite=overwrite)
     written = [folder / SUMMARY_FILE]
     if evaluation.dataset.several:
         return written
     probabilities, labels = evaluation.probabilities, evaluation.labels
-    known = labels >= 0
-    predicted = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(labels[known], predicted[known], len(evaluation.classes))
-    with whole_file(folder / "confusion.png", overwrite=overwrite) as path:
-        plot_confusion(confusion, evaluation.classes, path)
-    written.append(folder / "confusion.png")
-    if known.any():
-        with whole_file(folder / "calibration.png", overwrite=overwrite) as path:
-            plot_calibration(probabilities[known], labels[known], path)
-        written.append(folder / "calibration.png")
+    plots, _ = save_plots(folder, probabilities, labels, evaluation.classes, overwrite=overwrite)
+    written += plots
     worst = folder / WORST_FOLDER
     if overwrite:
         # Those of an earlier, longer list would pass for this one's.
         for old in worst.glob("[0-9][0-9]-*.jpg"):
             old.unlink()
-    wrong = np.flatnonzero(predicted != labels)
-    score = probabilities.max(axis=1)
-    ranked = wrong[np.argsort(-score[wrong], kind="stable")][:WORST]
+    predicted = probabilities.argmax(axis=1)
+    ranked = confident_mistakes(probabilities, labels, WORST)
     for rank, i in enumerate(ranked, 1):
         truth = evaluation.dataset.classes[evaluation.dataset.labels[i]]
         name = file_name(f"{rank:02}-{truth}-taken-for-{evaluation.classes[predicted[i]]}")

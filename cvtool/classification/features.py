@@ -77,12 +77,14 @@ def train_head(
     head = keras.Model(inputs, dense(x))
     batch = min(batch, len(features))
     steps = epochs * -(-len(features) // batch)
+    # Without label smoothing, as the dev loss of the later epochs.
+    cross_entropy = keras.metrics.CategoricalCrossentropy(from_logits=True, name="cross_entropy")
     head.compile(
         optimizer_named(
             "adamw", schedule_named("cosine", LEARNING_RATE, steps), weight_decay=weight_decay
         ),
         training_loss(several, label_smoothing),
-        metrics=[] if several else ["accuracy"],
+        metrics=[] if several else ["accuracy", cross_entropy],
     )
     history = head.fit(
         features,

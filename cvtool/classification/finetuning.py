@@ -205,11 +205,11 @@ def begin_with_head(training, network, say):
     )
     for epoch in range(epochs):
         row = {"epoch": epoch + 1, "loss": history["loss"][epoch]}
-        row["dev_loss"] = history["val_loss"][epoch]
-        if "accuracy" in history:
+        if not training.several:
             row |= {
                 "accuracy": history["accuracy"][epoch],
                 "dev_top1": history["val_accuracy"][epoch],
+                "dev_loss": history["val_cross_entropy"][epoch],
             }
         append_history(training.folder / "history.csv", row)
     save_weights(networks.logits_of(network), training.folder / "best.weights.h5")

@@ -12,17 +12,15 @@ from cvtool.classification import networks
 from cvtool.classification.calibration import calibrate
 from cvtool.classification.classifier import Classifier
 from cvtool.classification.finetuning import FEATURES_FILES
-from cvtool.classification.metrics import (
-    confusion_matrix,
-    expected_calibration_error,
-    multi_label_scores,
-    per_class_table,
-    top_k_accuracy,
-    wilson_interval,
-)
-from cvtool.classification.plots import plot_calibration, plot_confusion
-from cvtool.classification.report import Mistake, Report, write_report
+from cvtool.classification.report import MOST_MISTAKES, Mistake, Report, write_report
 from cvtool.classification.scoring import predict_logits
+from cvtool.classification.summary import (
+    CALIBRATION_FILE,
+    CONFUSION_FILE,
+    confident_mistakes,
+    save_plots,
+    summarise,
+)
 from cvtool.errors import OutputError
 from cvtool.models.saving import save_model
 from cvtool.pictures.sources import read_each
@@ -34,13 +32,12 @@ from cvtool.training.reports import plot_history
 
 MODEL_FILE = "model.keras"
 SHEET_FILE = "augmented.jpg"
-# All that a run writes, and so all that --overwrite may remove. NAME.* is in model.json.
+# All that a run writes, but for the files that carry its name: what --overwrite may remove.
 RUN_FILES = (
     *("run.json", "state.json", "history.csv", "predictions.csv", "report.html", "model.json"),
-    *("curves.png", "confusion.png", "calibration.png", SHEET_FILE, MODEL_FILE),
+    *("curves.png", CONFUSION_FILE, CALIBRATION_FILE, SHEET_FILE, MODEL_FILE),
     *("best.weights.h5", "last.weights.h5", "part-*", *FEATURES_FILES),
 )
-MOST_MISTAKES = 24
 # Training pictures whose error is measured: enough for half a point.
 TRAIN_SAMPLE = 2000
 
@@ -121,27 +118,10 @@ def pictures_to_predict(training):
     return sum(counts.values())
 
 
-def scores_of_splits(training, predictions):
-    """Scores by split, as report.html and run.json show them."""
-    scores = {}
-    for name, (part, probabilities) in predictions.items():
-        targets = training.targets[part]
-        if training.several:
-            figures = multi_label_scores(probabilities, targets)
-            scores[name] = {
-                key: figures[key] for key in ("mean_average_precision", "accuracy", "f1")
-            }
-        else:
-            labels = targets.argmax(axis=1)
-            right = int((probabilities.argmax(axis=1) == labels).sum())
-            scores[name] = {
-                "top1": right / len(labels),
-                "interval": wilson_interval(right, len(labels)),
-                "top5": top_k_accuracy(probabilities, labels, min(5, len(training.classes))),
-                "ece": expected_calibration_error(probabilities, labels),
-            }
-        scores[name]["pictures"] = len(part)
-    return scores
+def labels_of(training, part):
+    """Class ids int (N,) of pictures, or their rows of 0, 1 and NaN for several labels."""
+    targets = training.targets[part]
+    return targets if training.several else targets.argmax(axis=1)
 
 
 def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=None):
@@ -163,9 +143,14 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
     folder = training.folder
     save_trained(training, run)
     predictions = predict_splits(training, device=device, on_picture=on_picture, say=say)
-    scores = scores_of_splits(training, predictions)
+    scores, per_class = {}, {}
+    for name, (part, probabilities) in predictions.items():
+        scores[name] = summarise(probabilities, labels_of(training, part), training.classes)
+        scores[name]["pictures"] = len(part)
+        per_class[name] = scores[name].pop("per_class")
     scored = "test" if "test" in scores else "dev"
     part, probabilities = predictions[scored]
+    labels = labels_of(training, part)
     errors = {name: error_of(figures) for name, figures in scores.items()}
     diagnosis = diagnose(
         train=errors.get("train"),
@@ -176,19 +161,18 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
         chance=chance_error(training),
         counts={name: figures["pictures"] for name, figures in scores.items()},
     )
-    confusion, per_class = None, {}
-    targets = training.targets[part]
-    if training.several:
-        rows = multi_label_scores(probabilities, targets)["per_label"]
-        per_class = dict(zip(training.classes, rows, strict=True))
-    else:
-        labels = targets.argmax(axis=1)
-        confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(training.classes))
-        per_class = per_class_table(confusion, training.classes)
-        with whole_file(folder / "confusion.png", overwrite=True) as path:
-            plot_confusion(confusion, training.classes, path)
-        with whole_file(folder / "calibration.png", overwrite=True) as path:
-            plot_calibration(probabilities, labels, path)
+    confusion, mistakes = None, []
+    if not training.several:
+        _, confusion = save_plots(folder, probabilities, labels, training.classes, overwrite=True)
+        mistakes = [
+            Mistake(
+                Path(training.store.paths[part[i]]),
+                training.classes[labels[i]],
+                training.classes[probabilities[i].argmax()],
+                float(probabilities[i].max()),
+            )
+            for i in confident_mistakes(probabilities, labels, MOST_MISTAKES)
+        ]
     write_predictions(folder / "predictions.csv", training, predictions)
     sheet = folder / SHEET_FILE
     report = Report(
@@ -201,9 +185,9 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
         splits={name: len(part) for name, part in training.splits.items()},
         scores=scores,
         scored_split=scored,
-        per_class=per_class,
+        per_class=per_class[scored],
         confusion=confusion,
-        mistakes=confident_mistakes(training, part, probabilities),
+        mistakes=mistakes,
         diagnosis=diagnosis,
         curves=plot_history(folder),
         augmented=sheet if sheet.exists() else None,
@@ -229,27 +213,6 @@ def chance_error(training):
         return None
     targets = training.targets[training.splits["train"]]
     return float(1 - targets.mean(axis=0).max())
-
-
-def confident_mistakes(training, part, probabilities):
-    """The wrong answers with the highest probabilities, as the report shows them."""
-    if training.several:
-        return []
-    truths = training.targets[part].argmax(axis=1)
-    predicted = probabilities.argmax(axis=1)
-    score = probabilities.max(axis=1)
-    wrong = np.flatnonzero(predicted != truths)
-    worst = wrong[np.argsort(-score[wrong], kind="stable")][:MOST_MISTAKES]
-    names = training.classes
-    return [
-        Mistake(
-            Path(training.store.paths[part[i]]),
-            names[truths[i]],
-            names[predicted[i]],
-            float(score[i]),
-        )
-        for i in worst
-    ]
 
 
 def write_predictions(path, training, predictions):

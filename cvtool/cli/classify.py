@@ -105,8 +105,5 @@ def choose_report(json_array: bool, json_lines: bool, total: int | None):
     """The way to print that the options ask for."""
     from cvtool.cli import classify_report, records
 
-    if json_array:
-        return records.JsonArray()
-    if json_lines:
-        return records.JsonLines()
-    return classify_report.SingleTable() if total == 1 else classify_report.RunningTable()
+    table = classify_report.SingleTable if total == 1 else classify_report.RunningTable
+    return records.json_report(json_array, json_lines) or table()

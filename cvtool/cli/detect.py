@@ -228,11 +228,8 @@ def choose_report(json_array: bool, json_lines: bool, total: int | None):
     """The way to print that the options ask for."""
     from cvtool.cli import detect_report, records
 
-    if json_array:
-        return records.JsonArray()
-    if json_lines:
-        return records.JsonLines()
-    return detect_report.SingleTable() if total == 1 else detect_report.RunningTable()
+    table = detect_report.SingleTable if total == 1 else detect_report.RunningTable
+    return records.json_report(json_array, json_lines) or table()
 
 
 def open_coco(stack: ExitStack, path: Path | None, classes, inputs: list[str], overwrite: bool):

@@ -32,6 +32,13 @@ def milliseconds(record: Record) -> str:
     return f"{1000 * record['seconds']:.0f}"
 
 
+def json_report(json_array: bool, json_lines: bool) -> JsonArray | JsonLines | None:
+    """The way to print that --json or --jsonl asks for; None where people read."""
+    if json_array:
+        return JsonArray()
+    return JsonLines() if json_lines else None
+
+
 class JsonLines:
     """One object a line, as soon as it is known."""
 

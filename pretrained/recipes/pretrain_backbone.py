@@ -22,8 +22,11 @@ import numpy as np
 
 from cvtool.backbones import DEPTHS, WIDTHS
 from cvtool.classification.networks import classifier, logits_of
+from cvtool.classification.views import centre_view
+from cvtool.datasets.tiny_imagenet import read_tiny_imagenet
 from cvtool.detection.detector import build
 from cvtool.models.presets import find_model, preset_file
+from cvtool.pictures.reading import read_picture
 from cvtool.training.checkpoints import Checkpoint, resume, save_weights
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
@@ -39,7 +42,7 @@ def main():
     policy = set_precision(args.precision)
     args.out.mkdir(parents=True, exist_ok=True)
     train_pixels, train_labels = read_split(args.data, "train", args.out / "cache")
-    val_pixels, val_labels = read_split(args.data, "val", args.out / "cache")
+    val_pixels, val_labels = read_split(args.data, "dev", args.out / "cache")
     if args.limit:
         keep = np.random.default_rng(args.seed).permutation(len(train_labels))[: args.limit]
         train_pixels, train_labels = train_pixels[keep], train_labels[keep]
@@ -135,27 +138,16 @@ def read_split(root, split, cache):
     files = cache / f"{split}_pixels.npy", cache / f"{split}_labels.npy"
     if all(f.exists() for f in files):
         return np.load(files[0]), np.load(files[1])
-    classes = sorted((root / "wnids.txt").read_text().split())
-    number = {name: i for i, name in enumerate(classes)}
-    if split == "train":
-        items = [
-            (path, number[name])
-            for name in classes
-            for path in sorted((root / "train" / name / "images").glob("*.JPEG"))
-        ]
-    else:
-        lines = (root / "val" / "val_annotations.txt").read_text().splitlines()
-        rows = [line.split("\t") for line in lines]
-        items = [(root / "val" / "images" / row[0], number[row[1]]) for row in rows]
-    pixels = np.empty((len(items), SIDE, SIDE, 3), np.uint8)
-    for i, (path, _) in enumerate(items):
-        pixels[i] = cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1]
-    labels = np.array([label for _, label in items])
-    for file, values in zip(files, (pixels, labels), strict=True):
+    data = read_tiny_imagenet(root)
+    data = data.subset(np.flatnonzero(np.array(data.splits) == split))
+    pixels = np.empty((len(data), SIDE, SIDE, 3), np.uint8)
+    for i, path in enumerate(data.paths):
+        pixels[i] = read_picture(path)
+    for file, values in zip(files, (pixels, data.labels), strict=True):
         part = file.with_suffix(".part.npy")
         np.save(part, values)
         os.replace(part, file)
-    return pixels, labels
+    return pixels, data.labels
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -196,18 +188,10 @@ def augment(pixels, side, rng, shift=8):
     padded = cv2.copyMakeBorder(pixels, *[shift] * 4, cv2.BORDER_REFLECT_101)
     y, x = rng.integers(0, 2 * shift + 1, 2)
     pixels = padded[y : y + SIDE, x : x + SIDE]
-    pixels = resized(pixels, side)
+    pixels = centre_view(pixels, side)
     gain, offset = rng.uniform(0.75, 1.25), rng.uniform(-25, 25)
     levels = (np.arange(256) - 128) * gain + 128 + offset
     return np.clip(levels, 0, 255).astype(np.uint8)[pixels]
-
-
-def resized(pixels, side):
-    """Scale a square picture as `cvtool.classification.views.centre_view` does."""
-    if side == len(pixels):
-        return pixels
-    method = cv2.INTER_AREA if side < len(pixels) else cv2.INTER_LINEAR
-    return cv2.resize(pixels, (side, side), interpolation=method)
 
 
 def top1(model, pixels, labels, side, batch=250):
@@ -216,7 +200,7 @@ def top1(model, pixels, labels, side, batch=250):
     # In parts: all of val at a large size would take gigabytes.
     for start in range(0, len(pixels), 10 * batch):
         part = slice(start, start + 10 * batch)
-        views = np.stack([resized(p, side) for p in pixels[part]])
+        views = np.stack([centre_view(p, side) for p in pixels[part]])
         predicted = model.predict(views, batch_size=batch, verbose=0).argmax(-1)
         right += int((predicted == labels[part]).sum())
     return right / len(pixels)

@@ -157,7 +157,7 @@ def test_the_head_learns_separable_features():
     right = ((seen @ kernel + bias).argmax(axis=1) == seen_labels).mean()
     assert right > 0.95
     assert {name: len(values) for name, values in history.items()} == dict.fromkeys(
-        ("loss", "accuracy", "val_loss", "val_accuracy"), 12
+        ("loss", "accuracy", "cross_entropy", "val_loss", "val_accuracy", "val_cross_entropy"), 12
     )
     assert history["val_accuracy"][-1] == pytest.approx(right, abs=1e-6)
 

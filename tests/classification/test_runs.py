@@ -206,7 +206,7 @@ def test_several_labels_a_picture_with_gaps_in_the_table(pictures, tmp_path):
 
 
 def test_the_shipped_backbone_learns_from_few_pictures(pictures, tmp_path):
-    """Head on cached features, then the last stage; killed between the two."""
+    """The head on cached features, then the last stage, in one history."""
     settings = Settings(size=64, unfreeze="last", epochs=1, head_epochs=40, batch=16)
     folder = start_run(pictures, settings, out=tmp_path / "run", say=quiet)
     run = go_on(folder, say=quiet)

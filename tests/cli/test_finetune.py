@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from cvtool.cli.main import app
 from cvtool.pictures.writing import write_picture
 from tiny_classes import CLASSES, draw, write_class_folders
 
@@ -19,13 +21,18 @@ def shapes(tmp_path_factory):
     return write_class_folders(tmp_path_factory.mktemp("data") / "shapes", 10)
 
 
+@pytest.fixture(scope="module")
+def trained(shapes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    arguments = [str(a) for a in ("finetune", shapes, *QUICK, "--out", folder)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    return folder
+
+
 @pytest.fixture
-def finished(run, shapes, tmp_path_factory, tmp_path, done={}):  # noqa: B006
-    """A copy of a finished run; it is trained once for all tests."""
-    if "run" not in done:
-        done["run"] = tmp_path_factory.mktemp("finished") / "run"
-        assert run("finetune", shapes, *QUICK, "--out", done["run"]).exit_code == 0
-    return shutil.copytree(done["run"], tmp_path / "run")
+def finished(trained, tmp_path):
+    """A copy of a finished run, for a test to change."""
+    return shutil.copytree(trained, tmp_path / "run")
 
 
 def contents(folder):
@@ -169,11 +176,15 @@ def test_wrong_options_get_one_line_and_leave_nothing(run, shapes, arguments, co
     assert not Path("runs").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_run_folder(run, shapes, tmp_path):
-    (tmp_path / "locked").mkdir(mode=0o500)
-    result = run("finetune", shapes, *QUICK, "--out", tmp_path / "locked" / "run")
-    assert result.exit_code == 1 and "locked" in result.stderr
+def test_a_read_only_run_folder_is_refused_before_the_work(run, shapes, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    # Not by access rights, which do not hold root back.
+    monkeypatch.setattr("cvtool.pictures.writing.TemporaryFile", refuse)
+    result = run("finetune", shapes, *QUICK, "--out", "locked/run")
+    assert result.exit_code == 1 and len(result.stderr.splitlines()) == 1
+    assert "locked/run: cannot be written (Permission denied); name another" in result.stderr
 
 
 def test_a_run_folder_below_a_file(run, shapes, tmp_path):

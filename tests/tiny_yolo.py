@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cvtool.datasets.coco import DetectionDataset, Example
+from cvtool.datasets.boxed import DetectionDataset, Example
 from cvtool.detection.encoding import CENTRE, CLASS, POSITIVE, SIZE
 from cvtool.detection.grid import prediction_grid
 from cvtool.pictures.writing import write_picture

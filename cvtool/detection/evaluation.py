@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvtool.datasets.coco import DetectionDataset, Example, read_coco
+from cvtool.datasets.boxed import DetectionDataset, Example
+from cvtool.datasets.coco import read_coco
 from cvtool.detection.metrics import (
     Curve,
     PictureErrors,

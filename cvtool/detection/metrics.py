@@ -17,7 +17,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from cvtool.datasets.coco import DetectionDataset
+from cvtool.datasets.boxed import DetectionDataset
 from cvtool.detection.boxes import xyxy_to_xywh
 from cvtool.errors import DatasetError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cvtool.datasets.coco import DetectionDataset, Example
+from cvtool.datasets.boxed import DetectionDataset, Example
 from cvtool.detection.batches import (
     Augmentation,
     DetectionBatches,

@@ -8,7 +8,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from cvtool.datasets.coco import DetectionDataset, Example
+from cvtool.datasets.boxed import DetectionDataset, Example
 from cvtool.detection.metrics import (
     PictureErrors,
     evaluate_detections,

@@ -1,0 +1,56 @@
+"""What is wrong in a data set, a finding at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvtool.errors import DatasetError
+
+# Kind -> words for a summary's headings. The order is that of a listing.
+FAULTS = {
+    "missing picture": "pictures that are not there",
+    "unreadable picture": "pictures that cannot be read",
+    "wrong size": "pictures of another size than their labels say",
+    "unreadable label": "labels that cannot be understood",
+    "unknown class": "boxes of unknown classes",
+    "outside": "boxes outside of their picture",
+    "no area": "boxes without area",
+    "twice": "pictures or boxes that are listed twice",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, with its place.
+
+    Attributes:
+        kind: a key of FAULTS.
+        file: the file to mend: a label file, or a picture.
+        message: what is wrong, one line without the place.
+        line: of a text file, counted from 1; None where lines mean nothing.
+        picture: the picture whose labels are affected; None if it concerns none.
+    """
+
+    kind: str
+    file: Path
+    message: str
+    line: int | None = None
+    picture: Path | None = None
+
+    def __str__(self):
+        place = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
+        return f"{place}: {self.message}"
+
+
+OnFault = Callable[[Fault], object]
+
+
+def refuse(fault: Fault) -> None:
+    """The way to meet faults where none is tolerated.
+
+    Raises:
+        DatasetError: always.
+    """
+    raise DatasetError(str(fault))

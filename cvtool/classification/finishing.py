@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -21,21 +20,19 @@ from cvtool.classification.summary import (
     save_plots,
     summarise,
 )
-from cvtool.errors import OutputError
-from cvtool.models.saving import save_model
 from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file
 from cvtool.training.checkpoints import load_checkpoint
 from cvtool.training.diagnosis import diagnose
+from cvtool.training.exporting import KERAS_FILE, export_network
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import plot_history
 
-MODEL_FILE = "model.keras"
 SHEET_FILE = "augmented.jpg"
 # All that a run writes, but for the files that carry its name: what --overwrite may remove.
 RUN_FILES = (
     *("run.json", "state.json", "history.csv", "predictions.csv", "report.html", "model.json"),
-    *("curves.png", CONFUSION_FILE, CALIBRATION_FILE, SHEET_FILE, MODEL_FILE),
+    *("curves.png", CONFUSION_FILE, CALIBRATION_FILE, SHEET_FILE, KERAS_FILE),
     *("best.weights.h5", "last.weights.h5", "part-*", *FEATURES_FILES),
 )
 # Training pictures whose error is measured: enough for half a point.
@@ -45,8 +42,6 @@ TRAIN_SAMPLE = 2000
 def save_trained(training, run):
     """Write the best network: model.keras, the LiteRT file, the weights, model.json.
 
-    Returns:
-        the model's description, see `models.saving.save_model`.
     Raises:
         OutputError: something cannot be written.
     """
@@ -72,17 +67,7 @@ def save_trained(training, run):
         "data": run["dataset"],
         "recipe": "cvtool finetune",
     }
-    try:
-        entry = save_model(network, training.folder, description)
-        part = training.folder / f"part-{MODEL_FILE}"
-        network.save(part)
-        os.replace(part, training.folder / MODEL_FILE)
-    except OSError as error:
-        raise OutputError(
-            f"{training.folder}: the model cannot be written ({error.strerror}); make room and "
-            "go on with --resume"
-        ) from error
-    return entry
+    export_network(network, training.folder, description)
 
 
 def predict_splits(training, *, device="auto", on_picture=None, say=None):

@@ -8,10 +8,8 @@ import numpy as np
 
 from cvtool.datasets.labelled import LabelledPictures, read_labelled
 from cvtool.datasets.picture_checks import check_pictures, describe_checks
-from cvtool.datasets.splits import choose_shares, parse_split, stratified_split
+from cvtool.datasets.splitting import homes, split_up
 from cvtool.errors import CvtoolError, DatasetError
-
-SPLITS = ("train", "train-dev", "dev", "test")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +63,7 @@ def prepare(dataset, *, pictures=None, split=None, test=None, target=None, seed=
             data = joined(data, more, path)
             origin += [name] * len(more)
     checks = check_pictures(data.paths, on_picture=on_picture)
-    remarks = describe_checks(checks, data.paths, homes(data, origin))
+    remarks = describe_checks(checks, data.paths, homes(data.splits, origin))
     bad = {index for index, _ in checks.corrupt}
     kept = np.array([i for i in range(len(data)) if i not in bad], np.int64)
     if not len(kept):
@@ -74,89 +72,10 @@ def prepare(dataset, *, pictures=None, split=None, test=None, target=None, seed=
     groups = [[number[i] for i in group if i in number] for group in checks.duplicates]
     data, origin = data.subset(kept), np.array(origin)[kept]
     check_classes(data, dataset)
-    splits, how = split_up(data, origin, split, seed, groups, dataset)
+    splits, how = split_up(data.labels, data.splits, origin, split, seed, groups, dataset)
     check_training_classes(data, splits["train"], dataset)
     sides = checks.sizes[kept][splits["train"]].min(axis=1)
     return Prepared(data, splits, remarks, how, int(np.median(sides)))
-
-
-def homes(data, origin):
-    """The split of each picture as far as it is known before splitting."""
-    known = {"test": "test", "target": "target"}
-    # Next to pictures for testing, all others are for training or choosing.
-    rest = "train" if any(o != "own" for o in origin) else ""
-    return tuple(known.get(o, name or rest) for o, name in zip(origin, data.splits, strict=True))
-
-
-def split_up(data, origin, split, seed, groups, dataset):
-    """Positions of each split, and in words how they were chosen.
-
-    Args:
-        data: LabelledPictures.
-        origin: str array (N,): "own", "test" or "target".
-        split: as for `prepare`.
-        seed: of the random split.
-        groups: lists of positions of like pictures, which stay together.
-        dataset: what error messages name.
-    """
-    given = np.array(data.splits)
-    own = origin == "own"
-    dev = np.flatnonzero(own & (given == "dev"))
-    test = np.flatnonzero((own & (given == "test")) | (origin == "test"))
-    target = np.flatnonzero(origin == "target")
-    pool = np.flatnonzero(own & ~np.isin(given, ("dev", "test")))
-    if not len(pool):
-        raise DatasetError(
-            f"{dataset}: no pictures to train on, all are for dev or test; add a train folder"
-        )
-    dev_given, test_given = bool(len(dev)), bool(len(test) or len(target))
-    if split is None:
-        shares = choose_shares(len(pool), test_given=test_given, dev_given=dev_given)
-    else:
-        try:
-            shares = parse_split(split)
-        except ValueError as error:
-            raise CvtoolError(f"--split: {error}") from None
-        if test_given and shares[2]:
-            raise CvtoolError(f"--split {split}: test pictures are given; leave its last part out")
-        if dev_given and shares[1]:
-            raise CvtoolError(f"--split {split}: the data set has dev pictures; leave --split out")
-    parts = divided(data, pool, shares, seed, groups)
-    splits = {"train": parts[0], "train-dev": parts[1][:0], "dev": dev, "test": test}
-    if len(target):
-        # Dev and test must come from where the model will be used; what is held out of the
-        # training distribution then tells variance from data mismatch.
-        halves = (1.0, 0.0) if len(test) else (0.5, 0.5)
-        target_parts = divided(data, target, (*halves, 0.0), seed, groups)
-        splits["train-dev"], splits["dev"] = parts[1], target_parts[0]
-        splits["test"] = np.concatenate([test, target_parts[1]])
-    else:
-        if not dev_given:
-            splits["dev"] = parts[1]
-        splits["test"] = np.concatenate([test, parts[2]]).astype(np.int64)
-    splits = {name: np.sort(splits[name]) for name in SPLITS if len(splits[name])}
-    if "dev" not in splits:
-        raise DatasetError(
-            f"{dataset}: no pictures are left for dev; add more pictures that differ, or give a "
-            "--split with a larger dev share"
-        )
-    counts = ", ".join(f"{len(part)} {name}" for name, part in splits.items())
-    asked = "as asked for" if split is not None else "chosen from the size of the set"
-    share_text = "/".join(f"{100 * share:.4g}" for share in shares if share)
-    how = f"{counts} (random by seed {seed}, stratified, {share_text}, {asked})"
-    if dev_given and test_given:
-        how = f"{counts} (as the folders say)"
-    return splits, how
-
-
-def divided(data, positions, shares, seed, groups):
-    """Split some of the pictures; returns three arrays of positions in the whole set."""
-    number = {int(old): new for new, old in enumerate(positions)}
-    inside = [[number[i] for i in group if i in number] for group in groups]
-    inside = [group for group in inside if len(group) > 1]
-    parts = stratified_split(data.labels[positions], shares, seed, inside)
-    parts = [positions[part] for part in parts]
-    return parts + [positions[:0]] * (3 - len(parts))
 
 
 def with_classes(more, classes, path):

@@ -1,10 +1,6 @@
-"""A fine-tuning from its first line to its report, and the going on with one."""
+"""How a classifier's fine-tuning starts, and what it brings to the mechanism of runs."""
 
 from __future__ import annotations
-
-import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
@@ -21,16 +17,16 @@ from cvtool.classification.release import release
 from cvtool.classification.scratch import check_size, find_scratch
 from cvtool.classification.settings import PARTS, chosen_for
 from cvtool.classification.sheet import augmentation_sheet
-from cvtool.errors import ModelError, TrainingError
+from cvtool.errors import ModelError
 from cvtool.models.applications import APPLICATIONS
 from cvtool.models.presets import find_model
 from cvtool.pictures.writing import check_output_folder, write_picture
-from cvtool.training.checkpoints import read_state
+from cvtool.training import runs
 from cvtool.training.devices import training_strategy
-from cvtool.training.run_folder import choose_folder, clear_run, read_run, versions, write_run
+from cvtool.training.run_folder import choose_folder
+from cvtool.training.runs import name_of, silent
 
 SHEET_ROWS = 6
-LONGEST_NAME = 100
 
 
 def start_run(
@@ -100,8 +96,6 @@ def start_run(
     )
     refuse_impossible(settings, architecture, chosen)
     run = {
-        "name": model_name(folder),
-        "task": "classify",
         "dataset": str(dataset),
         "model": words,
         "settings": settings.to_dict(),
@@ -111,76 +105,15 @@ def start_run(
         "several": prepared.data.several,
         "how": prepared.how,
         "remarks": prepared.remarks,
-        "versions": versions(),
-        "minutes": 0.0,
-        "finished": False,
         "splits": split_lists(prepared),
     }
-    clear_run(folder, (*RUN_FILES, f"{run['name']}.tflite", f"{run['name']}.weights.h5"))
-    write_run(folder, run)
+    runs.write_new_run(folder, TASK, run)
     return folder
 
 
-@contextmanager
-def silent(description, total):
-    """No progress bar."""
-    yield lambda: None
-
-
 def go_on(folder, *, say, progress=silent):
-    """Train a prepared run, or go on with one, and write its model and report.
-
-    Args:
-        folder: run folder.
-        say: function(str), for what a person wants to know.
-        progress: function(description, total) -> context manager of a function to call at
-            each step, for a progress bar.
-    Returns:
-        content of run.json at the end: with scores, diagnosis and stopped.
-    Raises:
-        TrainingError: no run, finished already, NaN loss, or stopped before there was a
-            model to keep.
-    """
-    folder = Path(folder)
-    run = read_run(folder)
-    if run["finished"]:
-        raise TrainingError(
-            f"{folder}: this run is finished, its report is {folder / 'report.html'}; start a new "
-            "one to train longer"
-        )
-    start = time.perf_counter() - 60 * run["minutes"]
-    training = open_training(folder, run)
-    if training.chosen["epochs"]:
-        write_sheet(training)
-    failure, finished, interrupted = None, True, False
-    try:
-        stopped = train(training, say=say)
-    except KeyboardInterrupt:
-        finished, interrupted = False, True
-        stopped = f"stopped with Ctrl-C after epoch {read_state(folder)['epoch']}"
-    except TrainingError as error:
-        failure, stopped = error, f"stopped: {error}"
-    minutes = (time.perf_counter() - start) / 60
-    if not read_state(folder)["epoch"]:
-        write_run(folder, run | {"minutes": round(minutes, 2)})
-        if interrupted:
-            say(f"stopped before there was a model; go on with: cvtool finetune --resume {folder}")
-            raise KeyboardInterrupt
-        raise failure or TrainingError(f"{folder}: nothing was trained; start a new run")
-    if stopped and failure is None:
-        say(stopped)
-    about = {"minutes": round(minutes, 2), "stopped": stopped}
-    with progress("scoring", pictures_to_predict(training)) as advance:
-        try:
-            scored = finish(training, run, **about, say=say, on_picture=advance)
-        except KeyboardInterrupt:
-            say(f"the report is not written yet; go on with: cvtool finetune --resume {folder}")
-            raise
-    run = run | about | scored | {"finished": finished}
-    write_run(folder, run)
-    if failure is not None:
-        raise TrainingError(f"{failure}; the best model so far is in {folder}") from failure
-    return run
+    """Train a prepared run, or go on with one; see `training.runs.go_on`."""
+    return runs.go_on(folder, TASK, say=say, progress=progress)
 
 
 def network_of(settings):
@@ -223,22 +156,6 @@ def refuse_impossible(settings, architecture, chosen):
         release(classifier(architecture, 2), chosen["unfreeze"], chosen["size"])
 
 
-def name_of(dataset):
-    """What a run of a data set is called: the folder's or file's name, without odd letters."""
-    path = Path(dataset).resolve()
-    stem = path.name if path.is_dir() else path.stem
-    # runs/train says nothing: the folder above is the name of the set.
-    if stem.lower() in ("train", "training") and path.parent.name:
-        stem = path.parent.name
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem).strip("-") or "run"
-
-
-def model_name(folder):
-    """The name of a run's model and its files; not that of a checkpoint."""
-    name = folder.resolve().name[:LONGEST_NAME]
-    return f"{name}-model" if name in ("best", "last") else name
-
-
 def write_sheet(training):
     """augmented.jpg: what the network sees of a few training pictures."""
     path = training.folder / SHEET_FILE
@@ -254,3 +171,14 @@ def write_sheet(training):
     pictures = [training.store[i] for i in rows]
     sheet = augmentation_sheet(pictures, labels, batches.augmented, side=training.chosen["size"])
     write_picture(path, sheet, overwrite=True)
+
+
+TASK = runs.Task(
+    name="classify",
+    files=RUN_FILES,
+    open=open_training,
+    write_sheet=write_sheet,
+    train=train,
+    count=pictures_to_predict,
+    finish=finish,
+)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from cvtool.classification.augmentation import AUGMENTATIONS
 from cvtool.classification.classifier import SMALLEST_SIZE
 from cvtool.errors import CvtoolError
-from cvtool.training.optimizers import OPTIMIZERS, SCHEDULES
-from cvtool.training.precision import PRECISIONS
+from cvtool.training.settings import (
+    check_positive,
+    check_shares,
+    check_training,
+    known_values,
+    one_of,
+)
 
 PARTS = ("head", "last", "all")
 
@@ -75,30 +80,16 @@ class Settings:
 
     def __post_init__(self):
         """Raises CvtoolError for a value that makes no sense."""
-        _one_of("--augment", self.augment, tuple(AUGMENTATIONS))
-        _one_of("--optimizer", self.optimizer, OPTIMIZERS)
-        _one_of("--schedule", self.schedule, SCHEDULES)
-        for name in ("warmup", "weight_decay", "dropout", "label_smoothing"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise CvtoolError(f"--{name.replace('_', '-')} {value} is not in [0, 1)")
-        _one_of("--precision", self.precision, PRECISIONS)
-        _one_of("--gpus", self.gpus, ("one", "all"))
-        for name in ("size", "epochs", "head_epochs", "batch", "learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise CvtoolError(f"--{name.replace('_', '-')} {value} is not a number above 0")
+        one_of("--augment", self.augment, tuple(AUGMENTATIONS))
+        check_training(self)
+        check_shares(self, "warmup", "weight_decay", "dropout", "label_smoothing")
+        check_positive(self, "size", "epochs", "head_epochs", "batch", "learning_rate")
         if self.size is not None and self.size < SMALLEST_SIZE:
             raise CvtoolError(f"--size {self.size} is under {SMALLEST_SIZE} pixels")
-        for name in ("patience", "seed"):
-            if getattr(self, name) < 0:
-                raise CvtoolError(f"--{name} {getattr(self, name)} is under 0")
         if self.human_error is not None and not 0 <= self.human_error <= 1:
             raise CvtoolError(f"--human-error {self.human_error} is not in [0, 1]")
         if self.unfreeze == "head" and self.epochs is not None:
             raise CvtoolError("--epochs has no meaning with --unfreeze head; use --head-epochs")
-        if self.seed >= 2**32:
-            raise CvtoolError(f"--seed {self.seed} is not under {2**32}")
         if self.from_scratch is not None and self.unfreeze is not None:
             raise CvtoolError("--unfreeze has no meaning with --from-scratch: all is trained")
 
@@ -109,8 +100,7 @@ class Settings:
 
 def settings_from(values):
     """Settings from a dict as `to_dict` made it; keys of newer versions are left out."""
-    known = {field.name for field in fields(Settings)}
-    return Settings(**{key: value for key, value in values.items() if key in known})
+    return Settings(**known_values(Settings, values))
 
 
 def chosen_for(settings, *, pictures, short_side, native_size):
@@ -149,8 +139,3 @@ def chosen_for(settings, *, pictures, short_side, native_size):
     }
     values |= {key: value for key in values if (value := getattr(settings, key)) is not None}
     return values | {"batch": batch}
-
-
-def _one_of(option, value, choices):
-    if value not in choices:
-        raise CvtoolError(f'{option} "{value}" is not one of {", ".join(choices)}')

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import threading
-
 import cv2
 
 from cvtool.classification.views import centre_view
 from cvtool.pictures.reading import read_picture
+from cvtool.training.memory import BoundedCache
 
 # Kept a little larger than the network's input, so that a random crop loses no detail.
 MARGIN = 8 / 7
-
-# Bytes of decoded pictures to keep at most, whatever the memory of the machine.
-MOST_BYTES = 4 << 30
 
 
 class PictureStore:
@@ -33,10 +28,7 @@ class PictureStore:
         self.paths = list(paths)
         self.side = side
         self.short_side = round(side * MARGIN)
-        self.budget = default_budget() if budget is None else budget
-        self.kept, self.views = {}, {}
-        self.bytes = 0
-        self._lock = threading.Lock()
+        self.kept = BoundedCache(budget)
 
     def __len__(self):
         return len(self.paths)
@@ -50,7 +42,7 @@ class PictureStore:
         pixels = self.kept.get(index)
         if pixels is None:
             pixels = shrink(read_picture(self.paths[index]), self.short_side)
-            self._keep(self.kept, index, pixels)
+            self.kept[index] = pixels
         return pixels
 
     def view(self, index, *, keep=False):
@@ -64,22 +56,16 @@ class PictureStore:
         Raises:
             PictureError: as above.
         """
-        view = self.views.get(index)
+        view = self.kept.get(("view", index))
         if view is None:
             pixels = read_picture(self.paths[index])
             view = centre_view(pixels, self.side)
             if keep:
-                self._keep(self.views, index, view)
+                self.kept["view", index] = view
             else:
                 # The training asks for it next.
-                self._keep(self.kept, index, shrink(pixels, self.short_side))
+                self.kept[index] = shrink(pixels, self.short_side)
         return view
-
-    def _keep(self, home, index, pixels):
-        with self._lock:
-            if index not in home and self.bytes + pixels.nbytes <= self.budget:
-                home[index] = pixels
-                self.bytes += pixels.nbytes
 
 
 def shrink(pixels, short_side):
@@ -90,12 +76,3 @@ def shrink(pixels, short_side):
         return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-
-
-def default_budget():
-    """A quarter of the free memory in bytes, at most 4 GiB."""
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        free = 4 << 30  # not told by every system
-    return min(MOST_BYTES, free // 4)

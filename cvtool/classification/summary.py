@@ -84,7 +84,8 @@ def save_plots(folder, probabilities, labels, classes, *, overwrite=False):
     Raises:
         OutputError: a file is there already or cannot be written.
     """
-    from cvtool.classification.plots import plot_calibration, plot_confusion
+    from cvtool.classification.plots import plot_calibration
+    from cvtool.training.plots import plot_confusion
 
     known = labels >= 0
     probabilities, labels = probabilities[known], labels[known]

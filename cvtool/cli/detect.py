@@ -23,7 +23,7 @@ from cvtool.cli.options import (
     SizeOption,
     SourcesArgument,
 )
-from cvtool.errors import CvtoolError, DeviceError, ModelError
+from cvtool.errors import CvtoolError
 
 # More windows than this would bury the screen.
 MOST_SHOWN = 10
@@ -37,8 +37,14 @@ def detect(
     sources: SourcesArgument,
     model: ModelOption = "everyday",
     score: Annotated[
-        float, typer.Option(min=0, max=1, help="Keep boxes that score at least this.")
-    ] = 0.25,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            show_default="the model's own, or 0.25",
+            help="Keep boxes that score at least this.",
+        ),
+    ] = None,
     iou: Annotated[
         float,
         typer.Option(
@@ -61,6 +67,9 @@ def detect(
             help="Look at large pictures in overlapping square tiles of this side as well.",
         ),
     ] = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Number the objects of a video, through its frames.")
+    ] = False,
     device: DeviceOption = "auto",
     out: Annotated[
         Path | None,
@@ -74,6 +83,14 @@ def detect(
     ] = None,
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Write no annotated pictures.")
+    ] = False,
+    grid: Annotated[
+        bool,
+        typer.Option(
+            "--grid",
+            help="Write what the network thinks as well: its grid cells coloured by class, "
+            "and its boxes before suppression.",
+        ),
     ] = False,
     crops: Annotated[
         Path | None,
@@ -106,8 +123,15 @@ def detect(
     """
     if json_array and json_lines:
         raise typer.BadParameter("choose one of --json and --jsonl")
+
+    from cvtool.cli.detect_checks import check_grid, check_show, check_track, known_classes
+
     if show:
         check_show(no_pictures)
+    if grid:
+        check_grid(no_pictures)
+    if track:
+        check_track(sources)
 
     from cvtool.cli.detect_files import ResultFiles, own_results, refuse_source_as_output
     from cvtool.cli.detect_report import make_record
@@ -131,7 +155,13 @@ def detect(
     start = time.perf_counter()
 
     detector = Detector.load(model, device=device, size=size)
-    wanted = known_classes(classes, detector.classes)
+    options = {
+        "max_iou": iou,
+        "max_boxes": max_boxes,
+        "classes": known_classes(classes, detector.classes),
+        "tile": tile,
+    }
+    find = object_finder(detector, score, every if track else None, options)
     with ExitStack() as stack:
         inputs = [source for source in sources if os.path.isfile(source)]
         coco = open_coco(stack, save_coco, detector.classes, inputs, overwrite)
@@ -146,6 +176,7 @@ def detect(
                 overwrite=overwrite,
                 on_error=problems.append,
                 number=out is None,
+                draw_grid=grid_drawer(detector) if grid else None,
             )
         )
         report = stack.enter_context(choose_report(json_array, json_lines, total))
@@ -158,16 +189,9 @@ def detect(
                 continue
             targets = files.targets(picture)
             before = time.perf_counter()
-            detections = detector(
-                picture.pixels,
-                min_score=score,
-                max_iou=iou,
-                max_boxes=max_boxes,
-                classes=wanted,
-                tile=tile,
-            )
+            detections = find(picture)
             seconds = time.perf_counter() - before
-            output = files.write(picture, detections, targets)
+            written = files.write(picture, detections, targets)
             if coco is not None:
                 add_to_coco(coco, picture, detections)
             report.add(
@@ -177,12 +201,13 @@ def detect(
                     model=detector.model_name,
                     engine=detector.engine_name,
                     seconds=seconds,
-                    output=output,
+                    written=written,
+                    grid=grid,
                 )
             )
             done, found = done + 1, found + len(detections)
-            if show and output and picture.frame is None and shown < MOST_SHOWN:
-                typer.launch(output)
+            if show and written.picture and picture.frame is None and shown < MOST_SHOWN:
+                typer.launch(written.picture)
                 shown += 1
     if done > 1:
         seconds = time.perf_counter() - start
@@ -193,35 +218,40 @@ def detect(
         raise typer.Exit(1)
 
 
-def check_show(no_pictures: bool) -> None:
-    """Refuse --show where there is nothing to show, or nowhere to show it."""
-    if no_pictures:
-        raise typer.BadParameter("--show opens the annotated picture; leave out --no-pictures")
-    has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if sys.platform == "linux" and not has_display:
-        raise DeviceError("--show: there is no display; leave it out and open the file in --out")
+def object_finder(detector, score: float | None, every: int | None, options: dict):
+    """The function from a picture of the stream to its detections.
 
-
-def known_classes(given: str | None, known: tuple[str, ...]) -> list[str] | None:
-    """The classes of --classes as the model spells them.
-
-    Raises:
-        ModelError: the model does not know one; the message offers the nearest names.
+    Args:
+        detector: a `Detector`.
+        score: least score; None for the model's own.
+        every: to track, which frames of a video come; None does not track.
+        options: further ones of `Detector.__call__`.
     """
-    if given is None:
-        return None
-    from cvtool.models.near_names import unknown_name
+    if every is None:
+        return lambda picture: detector(picture.pixels, min_score=score, **options)
+    from cvtool.detection.tracking import Tracker, detect_and_track
 
-    spelling = {label.casefold(): label for label in known}
-    wanted = []
-    for name in (part.strip() for part in given.split(",")):
-        if name.casefold() in spelling:
-            wanted.append(spelling[name.casefold()])
-        elif name:
-            raise ModelError(f"--classes: {unknown_name('class', name, known)}")
-    if not wanted:
-        raise typer.BadParameter("--classes names no class")
-    return wanted
+    tracker = video = None
+
+    def find(picture):
+        nonlocal tracker, video
+        if picture.frame is None:
+            return detector(picture.pixels, min_score=score, **options)
+        # Every video of the stream has an output of its own, even one that is named twice.
+        if picture.relative != video:
+            rate = picture.fps / every if picture.fps else None
+            high = detector.score if score is None else score
+            tracker, video = Tracker(high=high, rate=rate), picture.relative
+        return detect_and_track(detector, tracker, picture.pixels, **options)
+
+    return find
+
+
+def grid_drawer(detector):
+    """The function from pixels to the picture of --grid."""
+    from cvtool.detection.grid_view import draw_grid
+
+    return lambda pixels: draw_grid(detector, pixels)
 
 
 def choose_report(json_array: bool, json_lines: bool, total: int | None):

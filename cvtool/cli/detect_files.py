@@ -13,6 +13,8 @@ from cvtool.errors import CvtoolError, OutputError
 from cvtool.pictures.writing import free_name, same_file, write_picture, write_text
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cvtool.detection.detector import Detection
     from cvtool.pictures.sources import Picture
 
@@ -25,10 +27,19 @@ class Targets:
 
     picture: Path | None
     labels: Path | None
+    grid: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Paths of what was written of one picture; None where there is none."""
+
+    picture: str | None
+    grid: str | None
 
 
 class ResultFiles:
-    """Annotated pictures and videos, crops and label files, below one folder each.
+    """Annotated pictures and videos, grids, crops and label files, below one folder each.
 
     Args:
         out, crops, labels: the folders; None writes nothing of the kind.
@@ -38,6 +49,8 @@ class ResultFiles:
         overwrite: replace files that are there.
         number: where an annotated picture or video is there already, write "name-2.jpg"
             beside it instead of reporting it.
+        draw_grid: makes of a picture's pixels the one to write as "name-grid.jpg" beside the
+            annotated one; None writes none.
         on_error: gets the error of each file that cannot be written; the rest goes on.
     """
 
@@ -53,6 +66,7 @@ class ResultFiles:
         overwrite: bool,
         on_error: Callable[[CvtoolError], None],
         number: bool = False,
+        draw_grid: Callable[[np.ndarray], np.ndarray] | None = None,
     ):
         self._out, self._crops, self._labels = out, crops, labels
         self._classes = classes
@@ -61,6 +75,9 @@ class ResultFiles:
         self._overwrite = overwrite
         self._number = number
         self._on_error = on_error
+        self._draw_grid = draw_grid
+        # "a-grid.jpg" may also be an input; without grids no two results have one name.
+        self._given: set[Path] | None = None if draw_grid is None else set()
         self._video: _OpenVideo | None = None
         self._refused_video: Path | None = None
 
@@ -79,25 +96,38 @@ class ResultFiles:
             path = self._labels / _frame_path(picture).with_suffix(".txt")
             labels = self._allowed(path, picture)
         if self._out is None:
-            return Targets(None, labels)
+            return Targets(None, labels, None)
         path = self._out / picture.relative
-        if picture.frame is None:
-            self._end_video()
-            return Targets(self._allowed(path, picture, self._number), labels)
-        return Targets(self._open_video(path, picture), labels)
+        if picture.frame is not None:
+            video = self._open_video(path, picture)
+            return Targets(video, labels, self._grid_of(self._out / _frame_path(picture), picture))
+        self._end_video()
+        annotated = self._allowed(path, picture, self._number)
+        return Targets(annotated, labels, self._grid_of(annotated, picture))
 
-    def write(
-        self, picture: Picture, detections: Sequence[Detection], targets: Targets
-    ) -> str | None:
-        """Write them; return the path of the annotated picture or video, None if there is none."""
+    def write(self, picture: Picture, detections: Sequence[Detection], targets: Targets) -> Written:
+        """Write them; return the paths of the annotated picture or video and of the grid."""
         if targets.labels is not None:
             self._try(self._write_labels, targets.labels, picture, detections)
         if self._crops is not None:
             self._try(self._write_crops, self._crops, picture, detections)
-        if targets.picture is None:
+        return Written(
+            self._written(self._write_annotated, targets.picture, picture, detections),
+            self._written(self._write_grid, targets.grid, picture),
+        )
+
+    def _written(self, action: Callable, path: Path | None, *arguments: Any) -> str | None:
+        """The path, if there is one and the action wrote it."""
+        if path is None or not self._try(action, path, *arguments):
             return None
-        done = self._try(self._write_annotated, targets.picture, picture, detections)
-        return str(targets.picture) if done else None
+        return str(path)
+
+    def _grid_of(self, annotated: Path | None, picture: Picture) -> Path | None:
+        """Where the grid of an annotated picture goes."""
+        if self._draw_grid is None or annotated is None:
+            return None
+        path = annotated.with_name(f"{annotated.stem}-grid{annotated.suffix}")
+        return self._allowed(path, picture, self._number)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         # Ctrl-C is the way to end a webcam's stream, so what it showed is kept.
@@ -118,7 +148,11 @@ class ResultFiles:
             self._on_error(OutputError(f"{path}: holds the names of the classes; rename the input"))
         elif not self._overwrite and os.path.lexists(path):
             self._on_error(OutputError(f"{path}: already exists; use --overwrite or another --out"))
+        elif self._given is not None and path in self._given:
+            self._on_error(OutputError(f"{path}: just written for another input; rename the input"))
         else:
+            if self._given is not None:
+                self._given.add(path)
             return path
         return None
 
@@ -153,8 +187,13 @@ class ResultFiles:
         from cvtool.pictures.drawing import draw_boxes
 
         boxes = np.array([d.box for d in detections], np.float64).reshape(-1, 4)
-        labels = [d.label for d in detections]
-        pixels = draw_boxes(picture.pixels, boxes, labels, [d.score for d in detections])
+        if any(d.id is not None for d in detections):
+            # Two numbers in a label would be taken for each other. Objects of a video are told
+            # apart by their colours too, as a colour goes with a text.
+            labels, scores = [f"{d.label} {d.id}" for d in detections], None
+        else:
+            labels, scores = [d.label for d in detections], [d.score for d in detections]
+        pixels = draw_boxes(picture.pixels, boxes, labels, scores)
         if picture.frame is None:
             write_picture(path, pixels, overwrite=self._overwrite, source=picture.name)
             return
@@ -165,6 +204,10 @@ class ResultFiles:
             self._refused_video = video.asked
             video.stack.__exit__(type(error), error, None)
             raise
+
+    def _write_grid(self, path: Path, picture: Picture) -> None:
+        pixels = self._draw_grid(picture.pixels)
+        write_picture(path, pixels, overwrite=self._overwrite, source=picture.name)
 
     def _write_labels(self, path: Path, picture: Picture, detections) -> None:
         from cvtool.detection.label_files import yolo_text

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtool.cli import console
 from cvtool.cli.records import Record, about_picture, milliseconds, size_text
 
 if TYPE_CHECKING:
+    from cvtool.cli.detect_files import Written
     from cvtool.detection.detector import Detection
     from cvtool.pictures.sources import Picture
 
@@ -24,13 +25,15 @@ def make_record(
     model: str,
     engine: str,
     seconds: float,
-    output: str | None,
+    written: Written,
+    grid: bool = False,
 ) -> Record:
-    """The documented JSON object of one picture or frame."""
-    return about_picture(picture, model=model, engine=engine, seconds=seconds) | {
+    """The documented JSON object of one picture or frame; `grid` is whether to name the grid's."""
+    record = about_picture(picture, model=model, engine=engine, seconds=seconds) | {
         "detections": [detection.to_dict() for detection in detections],
-        "output": output,
+        "output": written.picture,
     }
+    return record | {"grid": written.grid} if grid else record
 
 
 class SingleTable:
@@ -45,7 +48,7 @@ class SingleTable:
         print(f"{head}, {len(detections)} object{'' if len(detections) == 1 else 's'}")
         if detections:
             rows = [
-                (d["label"], f"{d['score']:.2f}", *(f"{edge:.0f}" for edge in d["box"]))
+                (named(d), f"{d['score']:.2f}", *(f"{edge:.0f}" for edge in d["box"]))
                 for d in detections
             ]
             edges = ("left", "top", "right", "bottom")
@@ -56,6 +59,8 @@ class SingleTable:
             console.say("nothing found; a lower --score or a larger --size may find more")
         if record["output"]:
             print(f"annotated picture: {record['output']}")
+        if record.get("grid"):
+            print(f"grid: {record['grid']}")
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -84,17 +89,22 @@ class RunningTable:
 
     def _add_frame(self, record: Record) -> None:
         if self._video is None:
-            self._video = record | {"frames": 0, "seconds": 0.0, "labels": defaultdict(int)}
+            self._video = record | {"frames": 0, "seconds": 0.0, "labels": Counter()}
+            self._objects = defaultdict(Counter)
         self._video["frames"] += 1
         self._video["seconds"] += record["seconds"]
-        for label in {d["label"] for d in record["detections"]}:
-            self._video["labels"][label] += 1
+        self._video["labels"].update({d["label"] for d in record["detections"]})
+        for detection in record["detections"]:
+            if "id" in detection:
+                self._objects[detection["id"]][detection["label"]] += 1
 
     def _end_video(self) -> None:
         video, self._video = self._video, None
         frames = video["frames"]
-        labels = sorted(video["labels"].items(), key=lambda item: -item[1])
+        labels = video["labels"].most_common()
         objects = ", ".join(f"{label} in {count}" for label, count in labels) or "nothing"
+        if self._objects:
+            objects = count_objects(self._objects.values())
         each = f"{1000 * video['seconds'] / frames:.0f}"
         self._line(video, each, f"{frames} frames: {objects}")
 
@@ -105,7 +115,32 @@ class RunningTable:
         line = f"{record['picture']:40}  {size_text(record):>11}  {duration:>5}  {objects}"
         if record["output"]:
             line += f"  -> {record['output']}"
+        if record.get("grid") and "frame" not in record:
+            line += f", {record['grid']}"
         print(line)
+
+
+def named(detection: Record) -> str:
+    """The label, with the object's number where it is tracked."""
+    return f"{detection['label']} {detection['id']}" if "id" in detection else detection["label"]
+
+
+def count_objects(objects: Iterable[Counter]) -> str:
+    """How many different objects of each class, for example "3 person, 1 dog, 2 seen once".
+
+    What is seen in a single frame is more often a false alarm than an object.
+
+    Args:
+        objects: for each object, in how many frames it had which label.
+    """
+    labels, once = Counter(), 0
+    for frames in objects:
+        if frames.total() == 1:
+            once += 1
+        else:
+            labels[frames.most_common(1)[0][0]] += 1
+    parts = [f"{count} {label}" for label, count in labels.most_common()]
+    return ", ".join([*parts, f"{once} seen once"] if once else parts)
 
 
 def summarise(detections: Sequence[Record]) -> str:

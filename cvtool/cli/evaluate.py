@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cvtool.cli import console
+from cvtool.cli.faults import complain_of_faults
 from cvtool.cli.options import (
     Device,
     DeviceOption,
@@ -24,6 +25,7 @@ from cvtool.cli.options import (
 from cvtool.errors import CvtoolError, ModelError, OutputError
 
 DEFAULT_OUT = Path("evaluation")
+Split = Literal["train", "dev", "test"]
 # What finetune marks its folders with; its module costs an import.
 RUN_FILE = "run.json"
 
@@ -41,14 +43,21 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="DATASET",
-            help="For a detector: a COCO JSON file, or a folder with one. For a classifier: a "
-            "folder with a folder for each class, a CSV, or Tiny-ImageNet's folder.",
+            help="For a detector: YOLO, COCO, Pascal VOC, or a CSV of boxes. For a classifier: "
+            "a folder with a folder for each class, a CSV, or Tiny-ImageNet's folder.",
         ),
     ],
     pictures: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR", help="Folder of the pictures. Default: looked for near the labels."
+        ),
+    ] = None,
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            show_default="test, or else dev, or else all",
+            help="Detector: score on this split.",
         ),
     ] = None,
     limit: Annotated[
@@ -94,7 +103,7 @@ def evaluate(
     EVALUATORS[task](
         model,
         dataset,
-        Options(pictures, limit, iou, tta, size, device, out, as_json, overwrite),
+        Options(pictures, split, limit, iou, tta, size, device, out, as_json, overwrite),
     )
 
 
@@ -103,6 +112,7 @@ class Options:
     """What the command was told, for the evaluator of the model's task."""
 
     pictures: Path | None
+    split: Split | None
     limit: int | None
     iou: float
     tta: bool
@@ -115,6 +125,7 @@ class Options:
 
 def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
     """Score a detector, print and save the result."""
+    from cvtool.datasets.faults import Fault
     from cvtool.detection import evaluation
     from cvtool.detection.detector import Detector
 
@@ -122,15 +133,28 @@ def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
         raise typer.BadParameter("--tta is for classifiers")
     check_size(options.size)
     check_out(options, evaluation.SUMMARY_FILE)
-    truths = evaluation.read_detection_dataset(dataset, options.pictures, options.limit)
+    faults: list[Fault] = []
+    truths = evaluation.read_detection_dataset(
+        dataset, options.pictures, options.limit, options.split, on_fault=faults.append
+    )
+    # Now: they may be why there is nothing left to score.
+    complain_of_faults(faults, dataset)
     detector = Detector.load(model, device=options.device, size=options.size)
     say_where_classes_differ(truths.classes, detector.classes)
+    problems: list[CvtoolError] = []
     with console.progress("evaluating", len(truths.examples)) as advance:
         result = evaluation.evaluate_detector(
-            detector, truths, max_iou=options.iou, on_picture=advance
+            detector,
+            truths,
+            max_iou=options.iou,
+            on_picture=advance,
+            on_error=problems.append,
         )
     written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
     conclude(result.summary, show_detection, written, options)
+    complain_of_pictures(problems)
+    if faults or problems:
+        raise typer.Exit(1)
 
 
 def evaluate_classification(model: str, dataset: Path, options: Options) -> None:
@@ -138,6 +162,8 @@ def evaluate_classification(model: str, dataset: Path, options: Options) -> None
     from cvtool.classification import evaluation
     from cvtool.classification.classifier import Classifier
 
+    if options.split is not None:
+        raise typer.BadParameter("--split is for detectors; name the folder of the split instead")
     check_out(options, evaluation.SUMMARY_FILE)
     data = evaluation.read_classification_dataset(dataset, options.pictures, options.limit)
     classifier = Classifier.load(model, device=options.device, size=options.size)
@@ -151,10 +177,15 @@ def evaluate_classification(model: str, dataset: Path, options: Options) -> None
         )
     written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
     conclude(result.summary, show_classification, written, options)
-    for problem in problems:
-        console.complain(problem)
+    complain_of_pictures(problems)
     if problems:
         raise typer.Exit(1)
+
+
+def complain_of_pictures(problems: Sequence[CvtoolError]) -> None:
+    """Name each picture that could not be read, on stderr."""
+    for problem in problems:
+        console.complain(problem)
 
 
 def check_out(options: Options, summary_file: str) -> None:
@@ -219,8 +250,9 @@ def show_detection(summary: dict[str, Any]) -> None:
     columns = ("class", "objects", "AP50", "AP50-95")
     console.print_table(console.table(columns, rows, right=columns[1:]))
     pictures, seconds = summary["pictures"], summary["seconds"]
+    split = f" of the {summary['split']} split" if summary["split"] else ""
     print(f"model {summary['model']} at {summary['size']} pixels on {summary['engine']}")
-    print(f"{pictures} pictures, {1000 * seconds / max(pictures, 1):.0f} ms each")
+    print(f"{pictures} pictures{split}, {1000 * seconds / max(pictures, 1):.0f} ms each")
     print(
         f"precision {_share(summary['precision'])}, recall {_share(summary['recall'])} "
         f"at --score {summary['best_score']:.2f}, the best balance of the two"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,7 +13,16 @@ from cvtool.cli import console
 from cvtool.cli.options import JsonOption, OverwriteOption, complete_model
 
 # What --resume may be combined with; everything else is in the run already.
-WITH_RESUME = ("resume", "as_json")
+WITH_RESUME = {"resume", "as_json"}
+
+# Where each task's runs and settings are.
+PACKAGES = {"classify": "classification", "detect": "detection"}
+
+# Options that one task alone has; of these, what is said about the data rather than the training.
+ONLY = dict.fromkeys(
+    ("target", "unfreeze", "head_epochs", "dropout", "label_smoothing", "human_error"), "classify"
+) | dict.fromkeys(("freeze", "force"), "detect")
+OWN_DATA = {"classify": ("target",), "detect": ("force",)}
 
 
 def finetune(
@@ -21,9 +32,9 @@ def finetune(
         typer.Argument(
             metavar="DATASET",
             show_default=False,
-            help="A folder with a folder for each class, with or without train, val and test "
-            "folders above them; or a CSV file: file,label, or file and a column of 0, 1 or "
-            "nothing for each label.",
+            help="For a classifier: a folder with a folder for each class, or a CSV file of "
+            "labels. For a detector: boxes in YOLO's, COCO's or Pascal VOC's layout, or a CSV "
+            "file of boxes.",
         ),
     ] = None,
     out: Annotated[
@@ -40,7 +51,7 @@ def finetune(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of the CSV's files. Default: the CSV's own.",
+            help="Folder of the pictures. Default: looked for near the labels.",
             rich_help_panel="Data",
         ),
     ] = None,
@@ -61,26 +72,36 @@ def finetune(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Pictures from where the model will be used: they become dev and test.",
+            help="Classifier: pictures from where the model will be used, for dev and test.",
             rich_help_panel="Data",
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Detector: train on the rest, however many pictures have faults.",
+            rich_help_panel="Data",
+        ),
+    ] = False,
     backbone: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
-            help="Start from this model: a preset, a run, or a network of keras.applications "
-            "such as efficientnetv2b0.",
+            show_default="tiny200 or everyday",
+            help="Start from this model: a preset, a run, or, for a classifier, a network of "
+            "keras.applications such as efficientnetv2b0.",
             autocompletion=complete_model,
             rich_help_panel="Network",
         ),
-    ] = "tiny200",
+    ] = None,
     from_scratch: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Start from random weights: lenet5, alexnet, vgg16, resnet20, resnet50, "
-            "inceptionv3, mobilenetv1, mobilenetv2, efficientnetb0.",
+            help="Start from random weights: yolo for a detector; lenet5, alexnet, vgg16, "
+            "resnet20, resnet50, inceptionv3, mobilenetv1, mobilenetv2 or efficientnetb0 for a "
+            "classifier.",
             rich_help_panel="Network",
         ),
     ] = None,
@@ -100,8 +121,16 @@ def finetune(
         typer.Option(
             metavar="PART",
             show_default="by the number of pictures",
-            help="What is trained after the head: head (nothing), last (the last stage), all, "
-            "or the name of the layer from which on.",
+            help="Classifier: what is trained after the head: head (nothing), last (the last "
+            "stage), all, or the name of the layer from which on.",
+            rich_help_panel="Network",
+        ),
+    ] = None,
+    freeze: Annotated[
+        Literal["backbone", "none"] | None,
+        typer.Option(
+            show_default="the backbone at first",
+            help="Detector: what stays as it came.",
             rich_help_panel="Network",
         ),
     ] = None,
@@ -111,7 +140,7 @@ def finetune(
             min=1,
             metavar="N",
             show_default="by size",
-            help="Passes after the head's.",
+            help="Passes over the pictures; of a classifier, after the head's.",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -121,7 +150,7 @@ def finetune(
             min=1,
             metavar="N",
             show_default="by size",
-            help="Passes of the head over cached features.",
+            help="Classifier: passes of the head over cached features.",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -144,8 +173,8 @@ def finetune(
         typer.Option(
             min=0,
             metavar="RATE",
-            show_default="1e-3, from scratch 2e-3",
-            help="The highest rate, after the head's training.",
+            show_default="by the task",
+            help="The highest rate.",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -180,29 +209,41 @@ def finetune(
         ),
     ] = "light",
     weight_decay: Annotated[
-        float,
-        typer.Option(metavar="X", help="Decoupled weight decay.", rich_help_panel="Regularisation"),
-    ] = 0.02,
-    dropout: Annotated[
-        float,
+        float | None,
         typer.Option(
-            metavar="SHARE", help="Dropout before the last layer.", rich_help_panel="Regularisation"
-        ),
-    ] = 0.2,
-    label_smoothing: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            help="How far targets move from 0 and 1.",
+            metavar="X",
+            show_default="0.02, detector 0.03",
+            help="Decoupled weight decay.",
             rich_help_panel="Regularisation",
         ),
-    ] = 0.1,
-    balance: Annotated[
-        bool,
+    ] = None,
+    dropout: Annotated[
+        float | None,
         typer.Option(
-            "--balance", help="Draw all classes equally often.", rich_help_panel="Regularisation"
+            metavar="SHARE",
+            show_default="0.2",
+            help="Classifier: dropout before the last layer.",
+            rich_help_panel="Regularisation",
         ),
-    ] = False,
+    ] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            show_default="0.1",
+            help="Classifier: how far targets move from 0 and 1.",
+            rich_help_panel="Regularisation",
+        ),
+    ] = None,
+    balance: Annotated[
+        bool | None,
+        typer.Option(
+            "--balance/--no-balance",
+            show_default="of a detector on",
+            help="Show rare classes more often; of a classifier, all equally often.",
+            rich_help_panel="Regularisation",
+        ),
+    ] = None,
     patience: Annotated[
         int,
         typer.Option(
@@ -216,70 +257,59 @@ def finetune(
     human_error: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, metavar="SHARE", help="Error of people on this task, for the diagnosis."
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Classifier: error of people on this task, for the diagnosis.",
         ),
     ] = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train a classifier on your own pictures, and write a report.
+    """Train a classifier or a detector on your own pictures, and write a report.
 
-    Starts from a trained backbone; how much of it is trained follows from the number of
-    pictures. Your pictures are not changed. Ctrl-C keeps the best model so far, and
-    --resume goes on. The run's folder serves as --model everywhere.
+    What is trained follows from the data set: boxes make a detector. Starts from a
+    trained model; how much of it is trained follows from the number of pictures. Your
+    pictures are not changed. Ctrl-C keeps the best model so far, and --resume goes on.
+    The run's folder serves as --model everywhere.
     """
     if (dataset is None) == (resume is None):
         raise typer.BadParameter("give a data set, or --resume with a run")
+    given = options_given(ctx)
     if resume is not None:
-        refuse_more_than_resume(ctx)
-    if from_scratch is not None and unfreeze is not None:
-        raise typer.BadParameter("--unfreeze has no meaning with --from-scratch: all is trained")
+        refuse_more_than_resume(given)
+        task = task_of_run(resume)
+    else:
+        task = task_of(dataset)
+        refuse_other_task(given, task, dataset)
+        if from_scratch is not None and unfreeze is not None:
+            raise typer.BadParameter(
+                "--unfreeze has no meaning with --from-scratch: all is trained"
+            )
 
     from cvtool.tensorflow_import import import_tensorflow
 
     import_tensorflow()
-    from cvtool.classification.runs import go_on, start_run
-    from cvtool.classification.settings import Settings
+    from cvtool.cli.finetune_report import show, summary_of
 
+    runs = import_module(f"cvtool.{PACKAGES[task]}.runs")
+    settings = import_module(f"cvtool.{PACKAGES[task]}.settings")
     folder = resume
     if folder is None:
-        settings = Settings(
-            backbone=backbone,
-            from_scratch=from_scratch,
-            size=size,
-            unfreeze=unfreeze,
-            epochs=epochs,
-            head_epochs=head_epochs,
-            batch=batch,
-            optimizer=optimizer,
-            schedule=schedule,
-            learning_rate=learning_rate,
-            warmup=warmup,
-            weight_decay=weight_decay,
-            dropout=dropout,
-            label_smoothing=label_smoothing,
-            patience=patience,
-            balance=balance,
-            augment=augment,
-            precision=precision,
-            gpus=gpus,
-            seed=seed,
-            human_error=human_error,
-        )
+        # What was not given keeps the task's own default.
+        values = {f.name: ctx.params[f.name] for f in fields(settings.Settings) if f.name in given}
+        more = {name: ctx.params[name] for name in ("pictures", "split", "test", *OWN_DATA[task])}
         with console.progress("checking pictures") as advance:
-            folder = start_run(
+            folder = runs.start_run(
                 dataset,
-                settings,
+                settings.Settings(**values),
                 out=out,
                 overwrite=overwrite,
-                pictures=pictures,
-                split=split,
-                test=test,
-                target=target,
                 say=console.say,
                 on_picture=advance,
+                **more,
             )
-    run = go_on(folder, say=console.say, progress=console.progress)
+    run = runs.go_on(folder, say=console.say, progress=console.progress)
     if as_json:
         console.print_json(summary_of(folder, run))
     else:
@@ -289,43 +319,46 @@ def finetune(
         raise typer.Exit(130)
 
 
-def refuse_more_than_resume(ctx: typer.Context) -> None:
-    """Options beside --resume would be ignored, so they are refused."""
-    for name in ctx.params:
-        source = ctx.get_parameter_source(name)
-        if name not in WITH_RESUME and source is not None and source.name == "COMMANDLINE":
+def task_of(dataset: Path) -> str:
+    """What a data set trains: "detect" where it has boxes, else "classify"."""
+    from cvtool.datasets.boxed_layouts import may_have_boxes
+
+    return "detect" if may_have_boxes(dataset) else "classify"
+
+
+def task_of_run(folder: Path) -> str:
+    """The task of a run that was begun.
+
+    Raises:
+        TrainingError: no run there, or one of a task that this version does not train.
+    """
+    from cvtool.errors import TrainingError
+    from cvtool.training.run_folder import read_run
+
+    task = read_run(folder)["task"]
+    if task not in PACKAGES:
+        raise TrainingError(f'{folder}: a training for "{task}", which this cvtool does not know')
+    return task
+
+
+def options_given(ctx: typer.Context) -> set[str]:
+    """Names of the options that were on the command line."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
+def refuse_other_task(given: set[str], task: str, dataset: Path) -> None:
+    """Options of another task would be ignored, so they are refused."""
+    for name in sorted(given):
+        if name in ONLY and ONLY[name] != task:
+            what = "boxes, which train a detector" if task == "detect" else "no boxes"
+            only = "detectors" if ONLY[name] == "detect" else "classifiers"
             option = f"--{name.replace('_', '-')}"
-            raise typer.BadParameter(f"{option} cannot change a run that is resumed; leave it out")
+            raise typer.BadParameter(f"{option} is for {only}, and {dataset} has {what}")
 
 
-def summary_of(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
-    """What --json prints."""
-    keys = ("name", "model", "chosen", "how", "scores", "scored_split", "diagnosis")
-    keys += ("minutes", "stopped", "finished")
-    counts = {name: len(part["files"]) for name, part in run["splits"].items()}
-    return {"run": str(folder), "pictures": counts} | {key: run[key] for key in keys}
-
-
-def show(folder: Path, run: dict[str, Any]) -> None:
-    """Print the scores for people."""
-    rows = []
-    for name, figures in run["scores"].items():
-        if run["several"]:
-            cells = [_share(figures[key]) for key in ("mean_average_precision", "accuracy", "f1")]
-        else:
-            low, high = figures["interval"]
-            cells = [_share(figures["top1"]), f"{low:.3f} to {high:.3f}", _share(figures["top5"])]
-        rows.append((name, str(figures["pictures"]), *cells))
-    columns = ("accuracy", "95 % interval", "top-5")
-    if run["several"]:
-        columns = ("mean average precision", "labels right", "F1")
-    columns = ("split", "pictures", *columns)
-    console.print_table(console.table(columns, rows, right=columns[1:]))
-    print(run["diagnosis"]["summary"])
-    print(f"trained in {run['minutes']:.1f} minutes")
-    print(f"report: {folder / 'report.html'}")
-    print(f"use it: cvtool classify photo.jpg --model {folder}")
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def refuse_more_than_resume(given: set[str]) -> None:
+    """Options beside --resume would be ignored, so they are refused."""
+    for name in sorted(given - WITH_RESUME):
+        option = f"--{name.replace('_', '-')}"
+        raise typer.BadParameter(f"{option} cannot change a run that is resumed; leave it out")

@@ -12,7 +12,9 @@ from typer.core import TyperGroup
 
 from cvtool import __version__
 from cvtool.cli import console
+from cvtool.cli.check import check
 from cvtool.cli.classify import classify
+from cvtool.cli.convert import convert
 from cvtool.cli.demo import demo
 from cvtool.cli.detect import detect
 from cvtool.cli.doctor import doctor
@@ -120,6 +122,8 @@ def options(
 # In the order in which a newcomer meets them, which is the order of --help.
 app.command()(detect)
 app.command()(classify)
+app.command()(check)
+app.command()(convert)
 app.command()(finetune)
 app.command()(evaluate)
 app.add_typer(models_app)

@@ -5,15 +5,88 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from pathlib import Path
 
-import numpy as np
-
-from cvtool.datasets.boxed import DetectionDataset, Example
+from cvtool.datasets.box_rows import Labels, Row, assemble
+from cvtool.datasets.boxed import DetectionDataset
+from cvtool.datasets.faults import Fault, OnFault, refuse
+from cvtool.datasets.listed_pictures import picture_finder
+from cvtool.datasets.split_files import files_by_split, split_of_lone_file
 from cvtool.errors import DatasetError
 
+# A file of boxes shows one of these keys in its first bytes.
+_KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
+_HEAD = 65536
+# Of so many pictures one should be there, if the folder is the right one.
+_TRIED = 20
 
-def read_coco(json_path: str | Path, pictures: str | Path | None = None) -> DetectionDataset:
+
+def is_coco_file(path: Path) -> bool:
+    """Whether a file looks like COCO's JSON, from its name and its first bytes."""
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(_HEAD)
+    except OSError:
+        return False
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and bool(_KEYS.search(head))
+
+
+def find_coco_files(folder: Path) -> list[tuple[Path, str]]:
+    """The COCO files of a folder, each with its split; see `files_by_split`."""
+    return files_by_split(folder, ("annotations",), is_coco_file)
+
+
+def read_coco_set(
+    path: str | Path, pictures: str | Path | None = None, *, on_fault: OnFault = refuse
+) -> DetectionDataset:
+    """Read one COCO file, or all those of a folder, and compare the pictures with the sizes stated.
+
+    Args:
+        path: a JSON file; or a folder with one, or with one for each split, in it, in
+            "annotations", or in folders named after the splits.
+        pictures: folder of the pictures, or of a folder for each split; looked for near the
+            files when None, see `read_coco`.
+        on_fault: called with each fault.
+    Raises:
+        DatasetError: a file cannot be read or contradicts itself, none of its pictures is there,
+            or two files have other classes.
+    """
+    path = Path(path)
+    files = find_coco_files(path) if path.is_dir() else [(path, split_of_lone_file(path))]
+    if not files:
+        raise DatasetError(f"{path}: no .json file in it; name the COCO file with the boxes")
+    category_ids, labels = {}, []
+    for file, split in files:
+        names, found = read_coco_labels(file, pictures, split, on_fault=on_fault)
+        if not category_ids:
+            category_ids = {name: category for category, name in names.items()}
+        elif set(category_ids) != set(names.values()):
+            odd = sorted(set(category_ids) ^ set(names.values()))
+            raise DatasetError(
+                f"{file}: has other classes than {files[0][0].name} ({', '.join(odd[:5])}); "
+                'write the same "categories" in both'
+            )
+        position = {name: number for number, name in enumerate(category_ids)}
+        renumbered = [position[name] for name in names.values()]
+        for one in found:
+            one.rows = [row._replace(class_id=renumbered[row.class_id]) for row in one.rows]
+            if len(files) > 1:  # each file counts its pictures from the start
+                one.picture_id = None
+        labels += found
+    return assemble(
+        "COCO", tuple(category_ids), labels, on_fault, category_ids=tuple(category_ids.values())
+    )
+
+
+def read_coco(
+    json_path: str | Path,
+    pictures: str | Path | None = None,
+    *,
+    on_fault: OnFault | None = None,
+) -> DetectionDataset:
     """Read the boxes of a COCO JSON file; the pictures are found but not opened.
 
     Boxes are cut at the picture's edges, and those without area are dropped.
@@ -25,36 +98,54 @@ def read_coco(json_path: str | Path, pictures: str | Path | None = None) -> Dete
             JSON and in its images folder, then in those of the folder above, and
             in each for a folder named after the split: for instances_val.json
             that is val, beside it or in images.
+        on_fault: called with each fault of an annotation and each missing picture,
+            which are then left out. None refuses missing pictures and annotations that
+            make no sense, and cuts or drops boxes without a word.
     Returns:
         The data set.
     Raises:
         DatasetError: the file is missing, not COCO, contradicts itself, or its
             pictures are not there; the message says where.
     """
+    names, labels = read_coco_labels(json_path, pictures, on_fault=on_fault)
+    return assemble(
+        "COCO",
+        tuple(names.values()),
+        labels,
+        on_fault or (lambda fault: None),
+        category_ids=tuple(names),
+        trust_sizes=True,
+    )
+
+
+def read_coco_labels(
+    json_path: str | Path,
+    pictures: str | Path | None = None,
+    split: str = "",
+    *,
+    on_fault: OnFault | None = None,
+) -> tuple[dict[int, str], list[Labels]]:
+    """Category id -> name, by rising id, and the labels of each picture; see `read_coco`."""
     json_path = Path(json_path)
     content = _load(json_path)
     names = _categories(json_path, content)
     images = _images(json_path, content)
-    truths = _annotations(json_path, content, images, names)
-    folder = _find_pictures(json_path, [image["file_name"] for image in images.values()], pictures)
-
-    position = {category: number for number, category in enumerate(names)}
-    examples = []
-    for picture_id, image in images.items():
-        rows = truths[picture_id]
-        boxes, class_ids, crowd = _arrays(rows, position, image["width"], image["height"])
-        examples.append(
-            Example(
-                path=folder / image["file_name"],
-                boxes=boxes,
-                class_ids=class_ids,
-                width=image["width"],
-                height=image["height"],
-                picture_id=picture_id,
-                crowd=crowd,
-            )
+    paths = _find_pictures(
+        json_path, [image["file_name"] for image in images.values()], pictures, split, on_fault
+    )
+    labels = {
+        picture_id: Labels(
+            picture=path,
+            file=json_path,
+            split=split,
+            size=(image["width"], image["height"]),
+            picture_id=picture_id,
         )
-    return DetectionDataset(tuple(names.values()), tuple(examples), tuple(names))
+        for (picture_id, image), path in zip(images.items(), paths, strict=True)
+        if path is not None
+    }
+    _add_rows(json_path, content, images, names, labels, on_fault or refuse)
+    return names, list(labels.values())
 
 
 def _load(json_path: Path) -> dict:
@@ -81,23 +172,30 @@ def _load(json_path: Path) -> dict:
     return content
 
 
-def _require(json_path: Path, entry: dict, place: str, **kinds) -> list:
-    """The values of the named keys, after a check that each is there and of its kind."""
-    values = []
+def _wrong(entry: dict, **kinds) -> str:
+    """What is wrong with the named keys: missing, or not of their kind; "" if nothing is."""
     for key, kind in kinds.items():
         if key not in entry:
-            raise DatasetError(f'{json_path}: {place} has no "{key}"')
-        value = entry[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise DatasetError(f'{json_path}: {place} has a wrong "{key}": {value!r:.60}')
-        values.append(value)
-    return values
+            return f'has no "{key}"'
+        if not isinstance(entry[key], kind) or isinstance(entry[key], bool):
+            return f'has a wrong "{key}": {entry[key]!r:.60}'
+    return ""
+
+
+def _require(json_path: Path, entry: dict, place: str, **kinds) -> list:
+    """The values of the named keys, after a check that each is there and of its kind."""
+    if wrong := _wrong(entry, **kinds):
+        raise DatasetError(f"{json_path}: {place} {wrong}")
+    return [entry[key] for key in kinds]
 
 
 def _categories(json_path: Path, content: dict) -> dict[int, str]:
     """Category id -> name, by rising id."""
     names = {}
+    groups = _groups(content)
     for number, entry in enumerate(content["categories"]):
+        if any(entry is group for group in groups):
+            continue
         category, name = _require(json_path, entry, f"category entry {number}", id=int, name=str)
         if category in names:
             raise DatasetError(f"{json_path}: category id {category} appears twice")
@@ -107,6 +205,19 @@ def _categories(json_path: Path, content: dict) -> dict[int, str]:
     if not names:
         raise DatasetError(f'{json_path}: "categories" is empty; name at least one class')
     return dict(sorted(names.items()))
+
+
+def _groups(content: dict) -> list[dict]:
+    """Roboflow's first category: the name of the project, above the classes and without boxes."""
+    above = [entry.get("supercategory") for entry in content["categories"]]
+    used = [entry.get("category_id") for entry in content["annotations"]]
+    return [
+        entry
+        for entry in content["categories"]
+        if entry.get("supercategory") == "none"
+        and entry.get("name") in above
+        and entry.get("id") not in used
+    ]
 
 
 def _images(json_path: Path, content: dict) -> dict[int, dict]:
@@ -126,73 +237,86 @@ def _images(json_path: Path, content: dict) -> dict[int, dict]:
     return images
 
 
-def _annotations(json_path, content, images, names) -> dict[int, list[tuple]]:
-    """Picture id -> rows of x, y, width, height, category id, crowd."""
-    truths: dict[int, list[tuple]] = {picture_id: [] for picture_id in images}
+def _add_rows(json_path, content, images, names, labels: dict[int, Labels], on_fault: OnFault):
+    """Put each annotation to the labels of its picture; those of missing pictures are dropped."""
+    position = {category: number for number, category in enumerate(names)}
     for number, entry in enumerate(content["annotations"]):
         place = f"annotation {entry.get('id', f'entry {number}')}"
-        picture_id, category, box = _require(
-            json_path, entry, place, image_id=int, category_id=int, bbox=list
-        )
-        if picture_id not in truths:
-            raise DatasetError(f"{json_path}: {place} points to unknown image {picture_id}")
-        if category not in names:
-            raise DatasetError(f"{json_path}: {place} points to unknown category {category}")
-        if len(box) != 4 or not all(_is_number(value) for value in box):
-            raise DatasetError(
-                f'{json_path}: {place} needs a "bbox" of four numbers (x, y, width, height), '
-                f"not {box!r:.60}"
-            )
-        truths[picture_id].append((*box, category, bool(entry.get("iscrowd", 0))))
-    return truths
+        kind, wrong = "unreadable label", _wrong(entry, image_id=int, category_id=int, bbox=list)
+        if not wrong:
+            picture_id, category, box = entry["image_id"], entry["category_id"], entry["bbox"]
+            if picture_id not in images:
+                kind, wrong = "missing picture", f"points to unknown image {picture_id}"
+            elif category not in position:
+                kind, wrong = "unknown class", f"points to unknown category {category}"
+            elif len(box) != 4 or not all(_is_number(value) for value in box):
+                wrong = f'needs a "bbox" of four numbers (x, y, width, height), not {box!r:.60}'
+        if wrong:
+            owner = labels.get(entry["image_id"]) if _is_id(entry.get("image_id")) else None
+            picture = None if owner is None else owner.picture
+            on_fault(Fault(kind, json_path, f"{place} {wrong}", picture=picture))
+        elif picture_id in labels:
+            x, y, width, height = map(float, box)
+            corners = (x, y, x + width, y + height)
+            crowd = bool(entry.get("iscrowd", 0))
+            row = Row(corners, position[category], place=f"{place}: ", crowd=crowd)
+            labels[picture_id].rows.append(row)
+
+
+def _is_id(value) -> bool:
+    return type(value) is int
 
 
 def _is_number(value) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
-def _arrays(rows, position, width, height) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes inside the picture, class ids and crowd marks of one picture."""
-    boxes = np.array([row[:4] for row in rows], np.float64).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    np.clip(boxes, 0, (width, height, width, height), out=boxes)
-    boxes = boxes.astype(np.float32)
-    solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    class_ids = np.array([position[row[4]] for row in rows], np.int64)
-    crowd = np.array([row[5] for row in rows], bool)
-    return boxes[solid], class_ids[solid], crowd[solid]
-
-
-def _find_pictures(json_path: Path, files: list[str], pictures: str | Path | None) -> Path:
-    """The folder that holds every picture of the data set."""
+def _find_pictures(
+    json_path: Path,
+    files: list[str],
+    pictures: str | Path | None,
+    split: str,
+    on_fault: OnFault | None,
+) -> list[Path | None]:
+    """The picture of each name, None where there is none."""
+    own_name = json_path.stem.rpartition("_")[2]
     if pictures is not None:
         if not Path(pictures).is_dir():
             raise DatasetError(f"{pictures}: no such folder of pictures")
-        folders = [Path(pictures)]
+        folders = [Path(pictures) / below for below in (own_name, "")]
+        # A folder for each split, where they are called as the labels' folders are.
+        if split and own_name in ("coco", ""):
+            folders.insert(0, Path(pictures) / json_path.parent.name)
     else:
-        split = json_path.stem.rpartition("_")[2]
+        inner = [Path("."), Path("images"), Path("images") / own_name, Path(own_name)]
         roots = [json_path.parent, json_path.absolute().parent.parent]
-        inner = [Path("."), Path("images"), Path("images") / split, Path(split)]
         folders = [root / folder for root in roots for folder in inner]
-    folder = next((at for at in folders if (at / files[0]).is_file()), None)
-    if folder is None and pictures is None:
+    some = files[:_TRIED]
+    home = next((at for at in folders if any((at / name).is_file() for name in some)), None)
+    # One listing of a folder answers for most names.
+    present = _names(home) if home is not None else set()
+    find = picture_finder(folders if home is None else [home, *folders])
+    paths = [home / name if name in present else find(name) for name in files]
+    absent = [name for name, path in zip(files, paths, strict=True) if path is None]
+    if len(absent) == len(files) and pictures is None:
         raise DatasetError(
             f"{json_path}: picture {files[0]} is neither beside it nor in an images folder; "
-            "name the folder of the pictures"
+            "name the folder of the pictures (--pictures)"
         )
-    absent = _absent(folder or folders[0], files)
-    if absent:
+    where = home or (folders[0] if pictures is None else Path(pictures))
+    if len(absent) == len(files) or (absent and on_fault is None):
         raise DatasetError(
-            f"{json_path}: {len(absent)} of {len(files)} pictures are not in "
-            f"{folder or folders[0]}, the first is {absent[0]}"
+            f"{json_path}: {len(absent)} of {len(files)} pictures are not in {where}, the first "
+            f"is {absent[0]}"
         )
-    return folder or folders[0]
+    for name in absent:
+        message = f"picture {name} is not in {where}; put it there, or take out its entry"
+        on_fault(Fault("missing picture", json_path, message, picture=where / name))
+    return paths
 
 
-def _absent(folder: Path, files: list[str]) -> list[str]:
-    """Files that a folder lacks; one listing of the folder answers for most."""
+def _names(folder: Path) -> set[str]:
     try:
-        present = set(os.listdir(folder))
+        return set(os.listdir(folder))
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be listed ({error.strerror})") from None
-    return [file for file in files if file not in present and not (folder / file).is_file()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import unicodedata
 from dataclasses import dataclass
@@ -12,25 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from cvtool.datasets.labelled import SPLIT_NAMES, LabelledPictures, require_trained_classes
+from cvtool.datasets.tables import FILE_COLUMNS, SPLIT_COLUMNS, find_column, read_rows
 from cvtool.errors import DatasetError
 from cvtool.pictures.finding import natural_key
 
-# Headers that tables found in the wild give these columns, in lower case.
-_FILE_NAMES = (
-    "file",
-    "filename",
-    "file_name",
-    "file name",
-    "filepath",
-    "file_path",
-    "path",
-    "image",
-    "image_path",
-    "image_name",
-    "picture",
-)
 _LABEL_NAMES = ("label", "class", "category")
-_SPLIT_COLUMNS = ("split", "subset")
 _MARKS = {"": np.nan, "0": 0.0, "0.0": 0.0, "1": 1.0, "1.0": 1.0}
 
 
@@ -44,8 +28,7 @@ class _Table:
 
     def column(self, names: tuple[str, ...]) -> int | None:
         """Position of the column with the first of these names that there is."""
-        folded = [name.casefold() for name in self.header]
-        return next((folded.index(name) for name in names if name in folded), None)
+        return find_column(self.header, names)
 
     def error(self, line: int, message: str) -> DatasetError:
         return DatasetError(f"{self.path}: line {line}: {message}")
@@ -72,13 +55,13 @@ def read_label_table(csv_path: str | Path, pictures: str | Path | None = None) -
             the message gives the line.
     """
     table = _read(Path(csv_path))
-    file_at = table.column(_FILE_NAMES)
+    file_at = table.column(FILE_COLUMNS)
     if file_at is None:
         raise DatasetError(
             f'{table.path}: no column "file" (its columns: {", ".join(table.header)}); the first '
             "line must name the columns: file,label or file and then one column a class"
         )
-    label_at, split_at = table.column(_LABEL_NAMES), table.column(_SPLIT_COLUMNS)
+    label_at, split_at = table.column(_LABEL_NAMES), table.column(SPLIT_COLUMNS)
     if label_at is not None:
         classes, labels = _one_label(table, label_at)
     else:
@@ -95,50 +78,19 @@ def read_label_table(csv_path: str | Path, pictures: str | Path | None = None) -
 
 
 def _read(path: Path) -> _Table:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such file; name the CSV file of the labels") from None
-    except IsADirectoryError:
-        raise DatasetError(f"{path}: a folder; name the CSV file in it") from None
-    except OSError as error:
-        raise DatasetError(
-            f"{path}: cannot be read ({error.strerror}); change its access rights"
-        ) from None
-    except UnicodeDecodeError:
-        raise DatasetError(f"{path}: not text in UTF-8; save it as CSV UTF-8") from None
-    if not text.strip():
-        raise DatasetError(f"{path}: the file is empty; write file,label and the pictures below")
-    header: list[str] = []
-    rows = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if not any(cells):
-                continue
-            if not header:
-                header = [unicodedata.normalize("NFC", cell) for cell in cells]
-                continue
-            if len(cells) != len(header):
-                raise DatasetError(
-                    f"{path}: line {reader.line_num}: has {len(cells)} cells, but the header has "
-                    f"{len(header)}; put a name that holds the separator in quotation marks"
-                )
-            rows.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise DatasetError(f"{path}: line {reader.line_num}: not CSV ({error}); mend it") from None
+    (_, first), *rows = read_rows(path, "write file,label and the pictures below")
+    header = [unicodedata.normalize("NFC", cell) for cell in first]
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise DatasetError(
+                f"{path}: line {line}: has {len(cells)} cells, but the header has "
+                f"{len(header)}; put a name that holds the separator in quotation marks"
+            )
     if not rows:
         raise DatasetError(
             f"{path}: only a header ({', '.join(header)}); write one line for each picture below it"
         )
     return _Table(path, header, rows)
-
-
-def _delimiter(text: str) -> str:
-    """The separator that cuts the header into the most cells; a comma where none does."""
-    first_line = next(line for line in text.splitlines() if line.strip())
-    return max(",;\t", key=lambda mark: len(next(csv.reader([first_line], delimiter=mark))))
 
 
 def _one_label(table: _Table, at: int) -> tuple[tuple[str, ...], np.ndarray]:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from cvtool.datasets.near_duplicates import HASH_SHAPE, THUMBNAIL_SIDE, find_near_duplicates
+from cvtool.datasets.remarks import Remark
 from cvtool.engines import usable_cores
 from cvtool.errors import PictureError
 from cvtool.pictures.reading import MAX_PIXELS, read_picture
@@ -39,6 +41,19 @@ _BATCH = 256
 
 # Files that a line of a description names.
 _SHOWN = 3
+# Kind of finding -> words for one and for many, in the order of the description.
+_DESCRIPTIONS = {
+    "corrupt": ("picture cannot be read", "pictures cannot be read"),
+    "duplicate": (
+        "picture is there more than once, the same or nearly so",
+        "pictures are there more than once, the same or nearly so",
+    ),
+    "across splits": (
+        "picture is in more than one split, the same or nearly so",
+        "pictures are in more than one split, the same or nearly so",
+    ),
+    "odd": ("picture has an odd size or shape", "pictures have an odd size or shape"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,64 +195,54 @@ def _find_odd(sizes: np.ndarray, readable: np.ndarray) -> list[tuple[int, str]]:
     return odd
 
 
+def picture_remarks(
+    checks: PictureChecks, paths: Sequence[str | Path], splits: Sequence[str] | None = None
+) -> list[Remark]:
+    """What was found in the pictures that can be read: one remark a finding, by kind.
+
+    Args:
+        checks: of the pictures at `paths`.
+        paths: N files.
+        splits: of each picture, "train", "dev", "test" or ""; duplicates in two of them are a
+            kind of their own.
+    """
+    names = short_names(paths)
+    across, within = [], []
+    for group in checks.duplicates:
+        homes = [splits[index] if splits is not None else "" for index in group]
+        pictures = tuple(Path(paths[index]) for index in group)
+        if len(set(homes) - {""}) > 1:
+            words = _across(group, homes, names)
+            across.append(Remark("across splits", words, pictures=pictures))
+        else:
+            words = _few([names[index] for index in group], " = ")
+            within.append(Remark("duplicate", words, pictures=pictures))
+    odd = [(Path(paths[index]), reason) for index, reason in checks.odd]
+    return [*across, *within, *(Remark("odd", reason, path, (path,)) for path, reason in odd)]
+
+
 def describe_checks(
     checks: PictureChecks, paths: Sequence[str | Path], splits: Sequence[str] | None = None
 ) -> list[str]:
     """Say what was found, one line for each kind of finding, with the first few files of each.
 
     Args:
-        checks: of the pictures at `paths`.
-        paths: N files.
-        splits: of each picture, "train", "dev", "test" or ""; duplicates in two of them get a
-            line of their own.
+        checks, paths, splits: as for `picture_remarks`.
     Returns:
         The lines; none where nothing was found.
     """
-    names = _short_names(paths)
-    lines = []
-    if checks.corrupt:
-        files = [f"{names[index]} ({reason})" for index, reason in checks.corrupt]
-        lines.append(_line(len(files), "picture cannot be read", "pictures cannot be read", files))
-    across, within = [], []
-    for group in checks.duplicates:
-        homes = [splits[index] if splits is not None else "" for index in group]
-        if len(set(homes) - {""}) > 1:
-            across.append(_across(group, homes, names))
-        else:
-            within.append(_few([names[index] for index in group], " = "))
-    if within:
-        lines.append(
-            _line(
-                len(within),
-                "picture is there more than once, the same or nearly so",
-                "pictures are there more than once, the same or nearly so",
-                within,
-            )
-        )
-    if across:
-        lines.append(
-            _line(
-                len(across),
-                "picture is in more than one split, the same or nearly so",
-                "pictures are in more than one split, the same or nearly so",
-                across,
-            )
-        )
-    if checks.odd:
-        files = [f"{names[index]} ({reason})" for index, reason in checks.odd]
-        lines.append(
-            _line(
-                len(files),
-                "picture has an odd size or shape",
-                "pictures have an odd size or shape",
-                files,
-            )
-        )
-    return lines
-
-
-def _line(count: int, one: str, many: str, examples: list[str]) -> str:
-    return f"{count:,} {one if count == 1 else many}: {_few(examples, '; ')}"
+    names = short_names(paths)
+    found = {
+        kind: [remark.message for remark in remarks]
+        for kind, remarks in groupby(picture_remarks(checks, paths, splits), lambda r: r.kind)
+    }
+    found["corrupt"] = [f"{names[index]} ({reason})" for index, reason in checks.corrupt]
+    found["odd"] = [f"{names[index]} ({reason})" for index, reason in checks.odd]
+    return [
+        f"{len(found[kind]):,} {one if len(found[kind]) == 1 else many}: {_few(found[kind], '; ')}"
+        for kind, (one, many) in _DESCRIPTIONS.items()
+        if found.get(kind)
+    ]
 
 
 def _few(items: list[str], separator: str) -> str:
@@ -260,7 +265,7 @@ def _rank(split: str) -> tuple[int, str]:
     return (known.index(split) if split in known else len(known), split)
 
 
-def _short_names(paths: Sequence[str | Path]) -> list[str]:
+def short_names(paths: Sequence[str | Path]) -> list[str]:
     """The paths below the folder that they have in common."""
     texts = [os.fspath(path) for path in paths]
     try:

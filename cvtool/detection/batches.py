@@ -17,6 +17,7 @@ from cvtool.detection.augmentation import (
 )
 from cvtool.detection.encoding import encode
 from cvtool.detection.grid import STRIDES
+from cvtool.errors import CvtoolError
 from cvtool.pictures.reading import read_picture
 
 
@@ -28,11 +29,28 @@ class Augmentation:
         mosaic: how often four pictures are put together; else one is used.
         mixup: how often the result is blended with a second such picture.
         scale: smallest and largest size of a single picture on the square.
+        stretch: its aspect ratio changes by at most this factor.
+        translate: how far it may leave the square, as a share of it.
+        mirror: how often the result is mirrored left to right.
+        colour: how often its colours are changed.
     """
 
     mosaic: float = 0.5
     mixup: float = 0.0
     scale: tuple[float, float] = (0.6, 1.5)
+    stretch: float = 1.15
+    translate: float = 0.1
+    mirror: float = 0.5
+    colour: float = 1.0
+
+
+AUGMENTATIONS = {
+    "none": Augmentation(
+        mosaic=0.0, scale=(1.0, 1.0), stretch=1.0, translate=0.0, mirror=0.0, colour=0.0
+    ),
+    "light": Augmentation(),
+    "strong": Augmentation(mosaic=0.8, mixup=0.1, scale=(0.4, 1.8), stretch=1.3),
+}
 
 
 class DetectionBatches(keras.utils.PyDataset):
@@ -48,8 +66,8 @@ class DetectionBatches(keras.utils.PyDataset):
         batch: pictures in a batch.
         seed, epoch: see above; `epoch` is the first one to be drawn.
         augmentation: see Augmentation.
-        cache: dict shared between stages that keeps decoded pictures, or None
-            to decode them each time.
+        cache: dict, or `training.memory.BoundedCache`, shared between stages that keeps
+            decoded pictures; None decodes them each time.
         balance: see `repeat_factors`.
         workers: threads that prepare batches.
 
@@ -78,6 +96,7 @@ class DetectionBatches(keras.utils.PyDataset):
         self.seed, self.epoch = seed, epoch
         self.augmentation = augmentation or Augmentation()
         self.cache = cache
+        self.problem = None  # the error of a picture, see __getitem__
         self.factors = repeat_factors(dataset, balance)
         self.shuffle()
 
@@ -95,7 +114,12 @@ class DetectionBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         chosen = self.order[index * self.batch : (index + 1) * self.batch]
-        samples = [self.sample(i, rng) for i in chosen]
+        try:
+            samples = [self.sample(i, rng) for i in chosen]
+        except CvtoolError as error:
+            # It comes to `fit` from another thread, in the framework's words; kept for ours.
+            self.problem = error
+            raise
         targets = [
             encode(boxes, class_ids, self.size, self.anchors, self.strides)
             for _, boxes, class_ids in samples
@@ -107,8 +131,9 @@ class DetectionBatches(keras.utils.PyDataset):
         result = self.composed(index, rng)
         if rng.random() < self.augmentation.mixup:
             result = mixup(result, self.composed(rng.choice(self.order), rng), rng)
-        result = jitter_colour(*result, rng)
-        if rng.random() < 0.5:
+        if rng.random() < self.augmentation.colour:
+            result = jitter_colour(*result, rng)
+        if rng.random() < self.augmentation.mirror:
             result = flip_horizontal(*result)
         return result
 
@@ -117,13 +142,22 @@ class DetectionBatches(keras.utils.PyDataset):
         if rng.random() < self.augmentation.mosaic:
             others = rng.choice(self.order, 3)
             return mosaic([self.read(i) for i in (index, *others)], self.size, rng)
-        return random_affine(*self.read(index), rng, size=self.size, scale=self.augmentation.scale)
+        given = self.augmentation
+        return random_affine(
+            *self.read(index),
+            rng,
+            size=self.size,
+            scale=given.scale,
+            stretch=given.stretch,
+            translate=given.translate,
+        )
 
     def read(self, index):
         """The example as (pixels, boxes, class_ids); crowds are left out."""
         example = self.examples[index]
-        if self.cache is not None and index in self.cache:
-            return self.cache[index]
+        kept = None if self.cache is None else self.cache.get(index)
+        if kept is not None:
+            return kept
         pixels, scale = shrunk(read_picture(example.path), 2 * self.size)
         keep = ~example.crowd
         sample = pixels, example.boxes[keep] * np.float32(scale), example.class_ids[keep]

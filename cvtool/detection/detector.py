@@ -16,6 +16,9 @@ from cvtool.errors import CvtoolError, ModelError
 from cvtool.models.near_names import unknown_name
 from cvtool.models.presets import find_model, preset_file
 
+# The least score of a box that is kept, where a model's description names none of its own.
+USUAL_SCORE = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -25,19 +28,22 @@ class Detection:
         label: its class.
         score: p_c x class probability, in [0, 1].
         box: x1, y1, x2, y2 in pixels of the picture, inside it.
+        id: number of the object in a video that is tracked, from 1; None otherwise.
     """
 
     label: str
     score: float
     box: tuple[float, float, float, float]
+    id: int | None = None
 
     def to_dict(self):
         """The detection as the documented JSON object, numbers rounded for reading."""
-        return {
+        known = {
             "label": self.label,
             "score": round(self.score, 4),
             "box": [round(edge, 1) for edge in self.box],
         }
+        return known if self.id is None else known | {"id": self.id}
 
 
 class Detector:
@@ -48,6 +54,7 @@ class Detector:
         engine_name: "litert" or "tensorflow".
         classes: labels in the order of the class ids.
         size: side of the square that the network sees, in pixels.
+        score: boxes that score at least this are kept where nothing else is asked for.
     """
 
     def __init__(self, preset, engine, size=None):
@@ -57,6 +64,7 @@ class Detector:
         self.engine_name = engine.name
         self.classes = preset.classes
         self.size = size or preset.size
+        self.score = USUAL_SCORE if preset.score is None else preset.score
         # In input pixels whatever the size: the network is convolutional, so an object of
         # so many pixels looks the same to it in a small input and in a large one.
         self.anchors = np.array(preset.anchors)
@@ -91,7 +99,7 @@ class Detector:
         self,
         pixels,
         *,
-        min_score=0.25,
+        min_score=None,
         max_iou=0.45,
         max_boxes=300,
         classes: Sequence[str] | None = None,
@@ -101,7 +109,8 @@ class Detector:
 
         Args:
             pixels: uint8 RGB array (H, W, 3).
-            min_score: keep boxes at least this sure, in [0, 1].
+            min_score: keep boxes at least this sure, in [0, 1]; None for the model's own
+                `score`.
             max_iou: of boxes of one class that overlap more, only the best stays.
             max_boxes: at most so many.
             classes: keep these labels only; None for all.
@@ -126,7 +135,7 @@ class Detector:
         ]
 
     def detect_arrays(
-        self, pixels, *, min_score=0.25, max_iou=0.45, max_boxes=300, classes=None, tile=None
+        self, pixels, *, min_score=None, max_iou=0.45, max_boxes=300, classes=None, tile=None
     ):
         """As `__call__`, with arrays as the result.
 
@@ -134,6 +143,7 @@ class Detector:
             boxes float32 (N, 4) in picture pixels, scores float32 (N,), class
             ids int (N,), best first.
         """
+        min_score = self.score if min_score is None else min_score
         wanted = self.class_ids(classes)
         views = [(0, 0, pixels.shape[1], pixels.shape[0])]
         if tile is not None and max(pixels.shape[:2]) > tile:

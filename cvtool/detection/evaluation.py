@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cvtool.datasets.boxed import DetectionDataset, Example
-from cvtool.datasets.coco import read_coco
+from cvtool.datasets.boxed_layouts import read_boxed
+from cvtool.datasets.faults import Fault, OnFault, refuse
 from cvtool.detection.metrics import (
     Curve,
     PictureErrors,
@@ -19,10 +20,10 @@ from cvtool.detection.metrics import (
     evaluate_with_curves,
     worst_pictures,
 )
-from cvtool.errors import DatasetError
+from cvtool.errors import CvtoolError, DatasetError
 from cvtool.pictures.drawing import draw_boxes
 from cvtool.pictures.reading import read_picture
-from cvtool.pictures.sources import read_pictures
+from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file, write_json, write_picture
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ class Evaluation:
     """How a detector did.
 
     Attributes:
-        summary: ready for JSON: what `metrics.evaluate_detections` gives, and seconds
-            (spent in the detector, all pictures together), model, engine, size.
+        summary: ready for JSON: what `metrics.evaluate_detections` gives, and split (None where
+            the data set names none), unreadable (pictures left out), seconds (spent in the
+            detector, all pictures together), model, engine, size.
         curves: by class name, see `metrics.Curve`.
         worst: the pictures with the most errors at the summary's best_score.
         dataset, predictions: what was compared.
@@ -61,35 +63,42 @@ class Evaluation:
 
 
 def read_detection_dataset(
-    path: str | Path, pictures: str | Path | None = None, limit: int | None = None
+    path: str | Path,
+    pictures: str | Path | None = None,
+    limit: int | None = None,
+    split: str | None = None,
+    *,
+    on_fault: OnFault = refuse,
 ) -> DetectionDataset:
     """Read a data set to score a detector on.
 
     Args:
-        path: a COCO JSON file, or a folder with one; of several the one whose name
-            says val is taken.
-        pictures: folder of the pictures; None looks near the file, see `read_coco`.
+        path: a data set in any layout with boxes, see `read_boxed`.
+        pictures: folder of the pictures; None looks near the labels.
         limit: take the first so many pictures only; None for all.
+        split: "train", "dev" or "test"; None takes the test pictures if there are any, or else
+            dev, or else all.
+        on_fault: called with each fault of the pictures taken, and with those of no picture
+            that could be read.
     Raises:
-        DatasetError: missing, unreadable, or several files and none for validation.
+        DatasetError: missing, unreadable, or without pictures of the split.
     """
-    path = Path(path)
-    dataset = read_coco(find_annotations(path) if path.is_dir() else path, pictures)
-    return dataset if limit is None else replace(dataset, examples=dataset.examples[:limit])
-
-
-def find_annotations(folder: Path) -> Path:
-    """The COCO JSON file of a folder, or of the folder "annotations" in it."""
-    files = sorted(folder.glob("*.json")) or sorted(folder.glob("annotations/*.json"))
-    if not files:
-        raise DatasetError(f"{folder}: no .json file in it; name the COCO file with the boxes")
-    if len(files) == 1:
-        return files[0]
-    for_validation = [file for file in files if "val" in file.stem.lower()]
-    if len(for_validation) == 1:
-        return for_validation[0]
-    names = ", ".join(file.name for file in files)
-    raise DatasetError(f"{folder}: several .json files ({names}); name the one to use")
+    faults: list[Fault] = []
+    whole = read_boxed(path, pictures, on_fault=faults.append)
+    splits = [example.split for example in whole.examples]
+    if split is not None and split not in splits:
+        others = ", ".join(sorted(set(splits) - {""})) or "none at all"
+        raise DatasetError(f"{path}: has no split {split} (its splits: {others})")
+    if split is None:
+        split = next((name for name in ("test", "dev") if name in splits), None)
+    chosen = [at for at, name in enumerate(splits) if split in (None, name)]
+    dataset = whole.subset(chosen[:limit])
+    others = {example.path for example in whole.examples}
+    others -= {example.path for example in dataset.examples}
+    for fault in faults:
+        if fault.picture not in others:
+            on_fault(fault)
+    return dataset
 
 
 def evaluate_detector(
@@ -98,6 +107,7 @@ def evaluate_detector(
     *,
     max_iou: float = MAX_IOU,
     on_picture: Callable[[], None] | None = None,
+    on_error: Callable[[CvtoolError], object] | None = None,
 ) -> Evaluation:
     """Run a detector over a data set and score it.
 
@@ -110,35 +120,55 @@ def evaluate_detector(
         dataset: pictures with true boxes.
         max_iou: of two boxes of a class that overlap more, only the better counts.
         on_picture: called after each picture, for a progress bar.
+        on_error: called with the error of each picture that cannot be read, or whose size
+            is not the one that the data set states, which is left out; None raises it.
     Raises:
-        DatasetError: no class in common, no true boxes, or a picture whose size is
-            not the one that the data set states.
-        PictureError: a picture cannot be read.
+        DatasetError: no class in common, no true boxes, not one picture can be read, or a
+            picture of another size, where `on_error` is None.
+        PictureError: a picture cannot be read, where `on_error` is None.
     """
     if not set(detector.classes) & set(dataset.classes):
         raise DatasetError(
             f'model "{detector.model_name}" knows none of the data set\'s classes '
             f"({', '.join(dataset.classes[:5])}, ...); choose another model or data set"
         )
-    predictions, seconds = [], 0.0
-    stream = read_pictures([example.path for example in dataset.examples])
-    for example, picture in zip(dataset.examples, stream, strict=True):
-        check_size(example, picture.pixels)
+    predictions, read, seconds = [], [], 0.0
+    paths = [example.path for example in dataset.examples]
+    for index, picture in read_each(paths, on_error=on_error):
+        try:
+            check_size(dataset.examples[index], picture.pixels)
+        except DatasetError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+            continue
         start = time.perf_counter()
         found = detector(picture.pixels, min_score=MIN_SCORE, max_iou=max_iou, max_boxes=MAX_BOXES)
         seconds += time.perf_counter() - start
         predictions.append(as_prediction(found, dataset.classes))
+        read.append(index)
         if on_picture is not None:
             on_picture()
+    if paths and not read:
+        raise DatasetError(f"{paths[0]}: not one of {len(paths)} pictures can be read")
+    dataset = dataset.subset(read)
     summary, curves = evaluate_with_curves(dataset, predictions)
     worst = worst_pictures(dataset, predictions, WORST, min_score=summary["best_score"])
     summary |= {
+        "split": _split_of(dataset),
+        "unreadable": len(paths) - len(read),
         "seconds": round(seconds, 3),
         "model": detector.model_name,
         "engine": detector.engine_name,
         "size": detector.size,
     }
     return Evaluation(summary, curves, worst, dataset, predictions)
+
+
+def _split_of(dataset: DetectionDataset) -> str | None:
+    """The split that all pictures are in, None where there is none."""
+    splits = {example.split for example in dataset.examples}
+    return (splits.pop() or None) if len(splits) == 1 else None
 
 
 def check_size(example: Example, pixels: np.ndarray) -> None:

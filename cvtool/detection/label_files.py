@@ -50,7 +50,8 @@ class CocoFile:
     The layout is that of a data set (cocodataset.org, "Data format") with a score in
     each annotation: "images" (id, file_name as the source was named, width, height, and
     for a video frame and time), "annotations" (id, image_id, category_id, bbox as left,
-    top, width, height in pixels, area, iscrowd, score) and "categories" (id from 1 in
+    top, width, height in pixels, area, iscrowd, score, and track_id where objects are
+    tracked) and "categories" (id from 1 in
     the order of the model's classes, name). Memory does not grow with the pictures.
 
     Args:
@@ -106,6 +107,8 @@ class CocoFile:
                 "iscrowd": 0,
                 "score": detection.score,
             }
+            if detection.id is not None:
+                annotation["track_id"] = detection.id
             self._spool.write("\n" if self._annotations == 1 else ",\n")
             self._spool.write(json.dumps(annotation))
 

@@ -102,7 +102,7 @@ def evaluate_with_curves(
     truths = _count_truths(dataset)
     if not truths.any():
         raise DatasetError("the data set has no true boxes, so there is nothing to score against")
-    coco = _match(dataset, predictions)
+    coco = match_with_coco(dataset, predictions)
     with contextlib.redirect_stdout(io.StringIO()):
         coco.accumulate()
     # (IoU, recall, class, area, max detections) -> (IoU, recall, class).
@@ -162,7 +162,7 @@ def worst_pictures(
     """
     if min_score is None:
         min_score = evaluate_detections(dataset, predictions)["best_score"]
-    coco = _match(dataset, predictions, min_ious=np.array([0.5]))
+    coco = match_with_coco(dataset, predictions, min_ious=np.array([0.5]))
     pictures, _, scores, right = _judged(coco)
     sure = scores >= min_score
     total = len(dataset.examples)
@@ -177,7 +177,7 @@ def worst_pictures(
     return [error for error in ranked[:count] if error.errors]
 
 
-def _match(dataset, predictions, min_ious=None) -> COCOeval:
+def match_with_coco(dataset, predictions, min_ious=None) -> COCOeval:
     """Run pycocotools' matching in memory. Its ids are positions here, plus one for boxes."""
     if len(predictions) != len(dataset.examples):
         raise ValueError(f"{len(predictions)} predictions for {len(dataset.examples)} pictures")

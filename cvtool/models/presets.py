@@ -49,6 +49,8 @@ class Preset:
         anchors: detection only: for each scale, (width, height) of its anchors in
             pixels of the network's input.
         strides: detection only: pixels a grid cell, for each scale.
+        score: detection only: keep boxes that score at least this, in [0, 1]; None where the
+            model has no threshold of its own.
         several: classification only: a picture may have several of the classes.
         scores: data set and figures, measured with `cvtool evaluate`.
         licence, data, recipe: of the weights; training data; the script that made them.
@@ -64,6 +66,7 @@ class Preset:
     architecture: Mapping[str, Any] = field(default_factory=dict)
     anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
     strides: tuple[int, ...] = ()
+    score: float | None = None
     several: bool = False
     licence: str = ""
     data: str = ""
@@ -224,6 +227,7 @@ def _preset(
             tuple((float(w), float(h)) for w, h in scale) for scale in entry.get("anchors", ())
         ),
         strides=tuple(int(s) for s in entry.get("strides", ())),
+        score=entry.get("score"),
         several=bool(entry.get("several", False)),
         licence=entry.get("licence", ""),
         data=entry.get("data", ""),
@@ -253,3 +257,8 @@ def _check_detector(preset: Preset) -> None:
         raise ValueError("every stride needs the same number of anchors")
     if preset.size < 1 or preset.size % max(preset.strides):
         raise ValueError(f"size {preset.size} is not a multiple of {max(preset.strides)}")
+    score = preset.score
+    if score is not None and (
+        isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1
+    ):
+        raise ValueError(f"score {score!r} is no number from 0 to 1")

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cvtool.training.advice import TEXTS, Texts
+
 # A step of at most this much is small: about what a dev set of a few thousand pictures can tell.
 SMALL = 0.01
 # 0.11 - 0.10 is not quite 0.01 in binary.
@@ -21,54 +23,6 @@ _WORDS = {
     "variance": "variance",
     "data_mismatch": "data mismatch",
     "dev_overfitting": "overfitting to dev",
-}
-
-# Advice against bias that makes for variance, and the other way round: left out where the other
-# gap is the larger one.
-_TRADED = {
-    "avoidable_bias": (
-        "Use a bigger network (--backbone) or larger pictures (--size).",
-        "Regularise less: lower --dropout, --weight-decay and --label-smoothing.",
-    ),
-    "variance": (
-        "Regularise more: raise --dropout, --weight-decay or --label-smoothing.",
-        "Use a smaller network (--backbone), or leave more of its layers as they came.",
-    ),
-}
-
-_ADVICE = {
-    "avoidable_bias": (
-        "Train longer: more --epochs, and --unfreeze all so that every layer learns.",
-        "Try another optimiser or learning rate, and look at the training pictures that are "
-        "still wrong: wrong labels count as error too.",
-    ),
-    "variance": (
-        "Collect more training pictures.",
-        "Vary the ones there are: --augment strong.",
-    ),
-    "data_mismatch": (
-        "Look through the mistakes on dev for what the training pictures lack: light, "
-        "distance, camera, background.",
-        "Collect training pictures like those of --target, or put a part of them into train.",
-        "Make such pictures: blur, darken, crop or compress the training ones alike "
-        "(--augment strong is a start).",
-    ),
-    "dev_overfitting": (
-        "Use a larger dev set (--split): this one has been chosen against too often, or is "
-        "too small.",
-        "Change fewer settings by the dev score, and take new dev pictures where you can.",
-    ),
-}
-
-_NEGATIVE = {
-    "avoidable_bias": "The error on train is {points} points below that of a human, so the human "
-    "error no longer shows how much is left to gain.",
-    "variance": "The error on {after} is {points} points below that on train: its pictures are "
-    "easier, or training with augmentation and dropout is harder. It counts as no variance.",
-    "data_mismatch": "The error on dev is {points} points below that on train-dev: the target "
-    "pictures are easier than the training ones. It counts as no mismatch.",
-    "dev_overfitting": "The error on test is {points} points below that on dev, by easier "
-    "pictures or by chance. It counts as no overfitting.",
 }
 
 
@@ -109,6 +63,8 @@ def diagnose(
     test: float | None = None,
     chance: float | None = None,
     counts: Mapping[str, int] | None = None,
+    half_widths: Mapping[str, float] | None = None,
+    task: str = "classify",
 ) -> Diagnosis:
     """Tell avoidable bias, variance, data mismatch and overfitting to dev apart.
 
@@ -120,12 +76,20 @@ def diagnose(
         train_dev: error on pictures like the training ones that were kept out of training,
             where dev and test are of another kind (`--target`).
         test: error on pictures that nothing was chosen by.
-        chance: error of guessing, such as 1 less the share of the most frequent class.
+        chance: error of guessing, such as 1 less the share of the most frequent class; None
+            if unknown, which counts as 1 for detection.
         counts: pictures of each split, by the names in `rows`: a gap that so few pictures
             can show by chance is noted and not ranked. None counts every error as exact.
+        half_widths: half the 95 % interval of errors, by the names in `rows`, for errors that
+            are no shares of pictures; they go before `counts`.
+        task: whose options the advice names, a key of `advice.TEXTS`: "classify", or
+            "detect", where the error is 1 - mAP50.
     Raises:
         ValueError: an error outside [0, 1].
+        KeyError: another task.
     """
+    texts = TEXTS[task]
+    chance = texts.chance if chance is None else chance
     errors = {"human": human, "train": train, "train-dev": train_dev, "dev": dev, "test": test}
     for name, error in (*errors.items(), ("chance", chance)):
         if error is not None and not 0 <= error <= 1:
@@ -152,21 +116,17 @@ def diagnose(
     doubtful = [
         name
         for name, gap in gaps.items()
-        if SMALL < gap <= _width_of_chance(errors, ends[name], counts or {})
+        if SMALL < gap <= _width_of_chance(errors, ends[name], counts or {}, half_widths or {})
     ]
     over = {
         name: gap for name, gap in gaps.items() if gap > SMALL + _ROUNDING and name not in doubtful
     }
     # Of equal gaps the earlier in the chain is mended first: the later ones may shrink with it.
     ranked = sorted(over, key=lambda name: -round(over[name], 9))
-    advice = _advise(ranked)
+    advice = _advise(ranked, texts)
     guessing = _guesses(chance, train, dev)
     if guessing:
-        advice.insert(
-            0,
-            "First see that it learns at all: look at the labels, and train a few pictures "
-            "until they are all right, with a lower learning rate if the loss jumps.",
-        )
+        advice.insert(0, texts.first_learn)
     elif not advice:
         advice = _advice_without_gap(human, gaps)
     return Diagnosis(
@@ -174,8 +134,9 @@ def diagnose(
         gaps=gaps,
         largest=ranked[0] if ranked else None,
         advice=advice,
-        notes=_notes(human, train, gaps, after) + [_doubt(name, gaps[name]) for name in doubtful],
-        summary=_summarise(ranked, gaps, human, guessing, doubtful),
+        notes=_notes(human, train, gaps, after, texts)
+        + [_doubt(name, gaps[name]) for name in doubtful],
+        summary=texts.guessing if guessing else _summarise(ranked, gaps, human, doubtful),
     )
 
 
@@ -184,13 +145,19 @@ def describe(gap: str) -> str:
     return _WORDS[gap]
 
 
-def _width_of_chance(errors, ends, counts) -> float:
-    """Half the 95 % interval of the difference of two errors, each a share of its pictures."""
-    variance = 0.0
+def _width_of_chance(errors, ends, counts, half_widths) -> float:
+    """Half the 95 % interval of the difference of two errors."""
+    squares = 0.0
     for name in ends:
-        if errors[name] is not None and counts.get(name):
-            variance += errors[name] * (1 - errors[name]) / counts[name]
-    return 1.96 * variance**0.5
+        error = errors[name]
+        if error is None:
+            continue
+        if name in half_widths:
+            squares += half_widths[name] ** 2
+        elif counts.get(name):
+            # A share of so many pictures.
+            squares += 1.96**2 * error * (1 - error) / counts[name]
+    return squares**0.5
 
 
 def _doubt(name: str, gap: float) -> str:
@@ -200,12 +167,12 @@ def _doubt(name: str, gap: float) -> str:
     )
 
 
-def _advise(ranked: Sequence[str]) -> list[str]:
+def _advise(ranked: Sequence[str], texts: Texts) -> list[str]:
     advice, traded = [], False
     for name in ranked:
-        advice += _ADVICE[name]
-        if name in _TRADED and not traded:
-            advice += _TRADED[name]
+        advice += texts.advice[name]
+        if name in texts.traded and not traded:
+            advice += texts.traded[name]
             traded = True
     return advice
 
@@ -226,8 +193,8 @@ def _advice_without_gap(human, gaps) -> list[str]:
     return advice
 
 
-def _notes(human, train, gaps, after) -> list[str]:
-    notes = []
+def _notes(human, train, gaps, after, texts) -> list[str]:
+    notes = [texts.measure] if texts.measure else []
     if human is None and train is not None:
         notes.append(
             "The human error is not known and was taken as 0, so the avoidable bias may be "
@@ -235,13 +202,11 @@ def _notes(human, train, gaps, after) -> list[str]:
         )
     for name, gap in gaps.items():
         if gap < -SMALL - _ROUNDING:
-            notes.append(_NEGATIVE[name].format(points=_points(-gap), after=after))
+            notes.append(texts.negative[name].format(points=_points(-gap), after=after))
     return notes
 
 
-def _summarise(ranked: Sequence[str], gaps, human, guessing, doubtful) -> str:
-    if guessing:
-        return "The model is no better than guessing, so its errors tell nothing else yet."
+def _summarise(ranked: Sequence[str], gaps, human, doubtful) -> str:
     if not gaps:
         return "Too few errors were measured to tell where they come from."
     if not ranked and doubtful:

@@ -32,7 +32,7 @@ def schedule_named(name, peak, steps, warmup_steps=0):
     return WarmupDecay(name, peak, steps, warmup_steps)
 
 
-def optimizer_named(name, schedule, *, weight_decay=0.0, clip_norm=10.0):
+def optimizer_named(name, schedule, *, weight_decay=0.0, clip_norm=10.0, ema_momentum=None):
     """An optimiser.
 
     Args:
@@ -42,10 +42,14 @@ def optimizer_named(name, schedule, *, weight_decay=0.0, clip_norm=10.0):
         weight_decay: decoupled decay; biases and batch-norm scales go without once
             `exclude_small` has been called.
         clip_norm: upper bound of the global gradient norm.
+        ema_momentum: of a moving average of the weights, which
+            `training.checkpoints.averaged_weights` reads; None for no average.
     Raises:
         ValueError: another name.
     """
     common = {"weight_decay": weight_decay or None, "global_clipnorm": clip_norm}
+    if ema_momentum is not None:
+        common |= {"use_ema": True, "ema_momentum": ema_momentum}
     if name == "adamw":
         common["weight_decay"] = weight_decay
         return keras.optimizers.AdamW(schedule, **common)

@@ -1,6 +1,5 @@
 import base64
 from dataclasses import replace
-from html.parser import HTMLParser
 from io import BytesIO
 
 import numpy as np
@@ -12,43 +11,9 @@ from cvtool.classification.report import Mistake, Report, write_report
 from cvtool.errors import OutputError
 from cvtool.pictures.writing import write_picture
 from cvtool.training.diagnosis import diagnose
+from html_page import Page
 
 NAMES = ("<script>alert(1)</script>", 'cat & "dog"', "Käfer")
-VOID = {"meta", "img", "br"}
-
-
-class Page(HTMLParser):
-    """What is on a page; fails where tags are not closed in order."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.open, self.tags, self.images, self.headings, self.words = [], [], [], [], []
-        self.links = []
-        self.feed(html)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        attributes = dict(attributes)
-        self.links += [attributes[k] for k in ("href", "src", "srcset") if k in attributes]
-        if tag == "img":
-            self.images.append(attributes)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open[-1:] == ["h2"]:
-            self.headings.append(data)
-        if self.open[-1:] != ["style"]:
-            self.words.append(data.strip())
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
 
 
 def written(report, folder, **options):

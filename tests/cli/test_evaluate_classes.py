@@ -87,4 +87,4 @@ def test_a_picture_of_another_size_than_stated_is_refused(run, dataset):
     folder = dataset("cat")
     write_picture(folder / "a.png", skimage.data.chelsea()[:100], overwrite=True)
     result = run("evaluate", "everyday", folder)
-    assert result.exit_code == 1 and "a.png: 451 x 100 pixels" in result.stderr
+    assert result.exit_code == 1 and "a.png has 451 x 100" in result.stderr

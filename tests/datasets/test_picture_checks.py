@@ -1,10 +1,16 @@
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cvtool.datasets.picture_checks import PictureChecks, check_pictures, describe_checks
+from cvtool.datasets.picture_checks import (
+    PictureChecks,
+    check_pictures,
+    describe_checks,
+    picture_remarks,
+)
 
 ORIENTATION = 0x0112
 
@@ -166,3 +172,24 @@ def test_description_of_three_splits():
     checks = PictureChecks([], [[0, 1, 2, 3]], [], np.zeros((4, 2), np.int64))
     (line,) = describe_checks(checks, ["a", "b", "c", "d"], ["test", "", "dev", "train"])
     assert line.endswith(": d (train), also in dev: c, also in test: a")
+
+
+def test_remarks_hold_every_picture_of_a_finding():
+    paths = [Path(f"/data/{n}.jpg") for n in range(8)]
+    checks = PictureChecks(
+        corrupt=[(0, "empty")],
+        duplicates=[[1, 2], [3, 4, 5, 6, 7]],
+        odd=[(2, "3 x 3 px: a side under 16 px")],
+        sizes=np.zeros((8, 2), np.int64),
+    )
+    remarks = picture_remarks(checks, paths, ["train", "dev", *["train"] * 6])
+    assert [str(r) for r in remarks] == [
+        "2.jpg (train), also in dev: 1.jpg",
+        "3.jpg = 4.jpg = 5.jpg = 2 more",
+        "/data/2.jpg: 3 x 3 px: a side under 16 px",
+    ]
+    assert [(r.kind, r.pictures) for r in remarks] == [
+        ("across splits", (paths[1], paths[2])),
+        ("duplicate", tuple(paths[3:])),
+        ("odd", (paths[2],)),
+    ]

@@ -1,55 +1,17 @@
 """The detector around its engine: letterbox undone, tiles merged, arguments checked."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from cvtool.detection.boxes import iou
 from cvtool.detection.detector import Detection, Detector, cut_by_view
-from cvtool.detection.encoding import encode
-from cvtool.detection.grid import prediction_grid
 from cvtool.errors import CvtoolError
-from tiny_yolo import ANCHORS, SIDE, STRIDES, perfect_output
-
-RED = np.array([255, 0, 0])
-
-
-class RedFinder:
-    """An engine that sees every red rectangle exactly: what an ideal network would answer."""
-
-    name = "ideal"
-
-    def __call__(self, batch):
-        import cv2
-
-        outputs = []
-        for pixels in batch:
-            red = (np.abs(pixels.astype(int) - RED).sum(-1) < 90).astype(np.uint8)
-            count, _, stats, _ = cv2.connectedComponentsWithStats(red)
-            boxes = [(x, y, x + w, y + h) for x, y, w, h, n in stats[1:count] if n > 8]
-            boxes, size = np.array(boxes).reshape(-1, 4), len(pixels)
-            targets = encode(boxes, [1] * len(boxes), size, ANCHORS)
-            grid = prediction_grid(size, ANCHORS, STRIDES)
-            outputs.append(perfect_output(targets, 3, grid))
-        return np.stack(outputs).astype(np.float32)
-
-
-PRESET = SimpleNamespace(
-    name="ideal", size=SIDE, anchors=ANCHORS, strides=STRIDES, classes=("cat", "dog", "cow")
-)
+from red_finder import PRESET, RedFinder, picture
 
 
 @pytest.fixture
 def detector():
     return Detector(PRESET, RedFinder())
-
-
-def picture(height, width, *boxes):
-    pixels = np.full((height, width, 3), 128, np.uint8)
-    for x1, y1, x2, y2 in boxes:
-        pixels[y1:y2, x1:x2] = RED
-    return pixels
 
 
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (300, 500), (700, 260), (60, 90)])

@@ -41,6 +41,21 @@ def test_it_detects_as_the_preset_of_the_same_files(model):
     assert len(found) == 5 and found == shipped(pixels, min_score=0, max_boxes=5)
 
 
+def test_its_own_score_is_what_its_boxes_have_to_reach(model):
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8)
+    own = Detector.load(model(score=0.002), device="cpu")
+    assert own.score == 0.002
+    found = own(pixels)
+    assert found == own(pixels, min_score=0.002) and len(found) > 0
+    assert len(found) < len(own(pixels, min_score=0.001))
+
+
+@pytest.mark.parametrize("score", [0, 1, None])
+def test_any_score_from_0_to_1_or_none_is_fine(model, score):
+    own = Detector.load(model(score=score), device="cpu")
+    assert own.score == (0.25 if score is None else score)
+
+
 def test_a_preset_comes_before_a_folder_of_its_name(model, tmp_path, monkeypatch):
     model().rename(tmp_path / "everyday")
     monkeypatch.chdir(tmp_path)
@@ -59,6 +74,11 @@ def test_a_preset_comes_before_a_folder_of_its_name(model, tmp_path, monkeypatch
         ({"classes": 20}, "not iterable"),
         ({"classes": []}, "needs classes"),
         ({"files": None}, "model.json"),
+        ({"score": 1.5}, "score 1.5 is no number from 0 to 1"),
+        ({"score": -0.1}, "score"),
+        ({"score": "0.5"}, "score"),
+        ({"score": True}, "score"),
+        ({"score": float("nan")}, "score"),
     ],
 )
 def test_a_description_that_contradicts_itself_is_refused(model, changes, words):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 
@@ -149,3 +150,57 @@ def test_the_dictionary_is_json():
     assert again["rows"] == {"human": 0.01, "train": 0.08, "dev": 0.10}
     assert again["largest"] == "avoidable_bias"
     assert again["advice"] == diagnosis.advice
+
+
+def detection(**points):
+    return diagnose(task="detect", **{name: p / 100 for name, p in points.items()})
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        {"train": 30, "dev": 30},
+        {"train": 1, "dev": 30},
+        {"train": 20, "dev": 30, "test": 35},
+        {"train": 5, "dev": 30, "test": 35},
+        {"train": 1, "train_dev": 1, "dev": 30},
+        {"train": 99.9, "dev": 99.9},
+    ],
+)
+def test_a_detector_is_told_of_the_options_it_has(points):
+    diagnosis = detection(human=0, **points)
+    words = " ".join([*diagnosis.advice, *diagnosis.notes, diagnosis.summary])
+    options = {"--epochs", "--size", "--augment", "--freeze", "--learning-rate"}
+    assert set(re.findall(r"--[a-z-]+", words)) <= options | {"--weight-decay", "--split"}
+    assert "1 - mAP50" in diagnosis.notes[0]
+    # What goes against bias goes not against variance: never both.
+    for pair in (("--freeze none", "--freeze backbone"), ("less:", "more:")):
+        assert sum(word in words for word in pair) <= 1
+
+
+def test_a_detector_has_the_same_gaps_as_a_classifier():
+    points = {"human": 2, "train": 8, "dev": 20, "test": 25}
+    assert detection(**points).gaps == from_points(**points).gaps
+    assert detection(**points).largest == "variance"
+    assert (
+        detection(human=5, train=1, dev=1).notes[1:] == from_points(human=5, train=1, dev=1).notes
+    )
+
+
+def test_a_detector_that_finds_nothing():
+    diagnosis = detection(train=99.5, dev=100)
+    assert "next to nothing" in diagnosis.summary and "learns at all" in diagnosis.advice[0]
+    assert "next to nothing" not in detection(train=80, dev=95).summary
+
+
+def test_a_gap_within_the_intervals_is_noted_and_not_ranked():
+    def with_widths(widths, counts=None):
+        return diagnose(human=0, train=0, dev=0.05, half_widths=widths, counts=counts)
+
+    for widths in ({"dev": 0.06}, {"train": 0.04, "dev": 0.04}):
+        doubtful = with_widths(widths)
+        assert doubtful.largest is None and "by chance" in doubtful.notes[-1]
+    assert with_widths({"dev": 0.04}).largest == "variance"
+    # They go before what so many pictures would tell.
+    assert with_widths({"dev": 0.06}, {"dev": 10**6}).largest is None
+    assert with_widths({"dev": 0.01}, {"dev": 10}).largest == "variance"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cvtool.datasets.boxed import DetectionDataset, Example
-from cvtool.datasets.faults import Fault, OnFault
+from cvtool.datasets.faults import Fault, OnFault, in_split
 from cvtool.datasets.picture_sizes import read_sizes
 from cvtool.errors import PictureError
 
@@ -92,18 +92,19 @@ def assemble(
     if not trust_sizes:
         sizes = read_sizes([one.picture for one in labels])
     for number, (one, size) in enumerate(zip(labels, sizes, strict=True), 1):
+        report = in_split(on_fault, one.split)
         first = seen.setdefault(one.picture, one)
         if first is not one:
-            on_fault(_listed_twice(one, first))
+            report(_listed_twice(one, first))
             continue
         if isinstance(size, PictureError):
             words = str(size).removeprefix(f"{one.picture}: ")
-            on_fault(Fault("unreadable picture", one.picture, words, picture=one.picture))
+            report(Fault("unreadable picture", one.picture, words, picture=one.picture))
             continue
         if one.size is not None and one.size != size:
-            on_fault(_wrong_size(one, size))
+            report(_wrong_size(one, size))
             continue
-        boxes, class_ids, crowd = _fit_all(one, *size, on_fault)
+        boxes, class_ids, crowd = _fit_all(one, *size, report)
         examples.append(
             Example(
                 path=one.picture,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cvtool.datasets.box_rows import Labels, Row, assemble
 from cvtool.datasets.boxed import DetectionDataset
-from cvtool.datasets.faults import Fault, OnFault, refuse
+from cvtool.datasets.faults import Fault, OnFault, in_split, refuse
 from cvtool.datasets.labelled import SPLIT_NAMES
-from cvtool.datasets.listed_pictures import picture_finder
+from cvtool.datasets.listed_pictures import NoPictures, picture_finder
 from cvtool.datasets.split_files import files_by_split
 from cvtool.datasets.tables import FILE_COLUMNS, SPLIT_COLUMNS, find_column, read_rows, rows_of
 from cvtool.errors import DatasetError
@@ -75,7 +75,7 @@ def is_box_table(path: Path) -> bool:
 
 def find_box_tables(folder: Path) -> list[tuple[Path, str]]:
     """The tables of boxes in a folder, each with its split; see `files_by_split`."""
-    return files_by_split(folder, ("annotations", "labels"), is_box_table)
+    return files_by_split(folder, ("annotations", "labels"), _SUFFIXES, is_box_table)
 
 
 def read_box_table(
@@ -107,7 +107,18 @@ def read_box_table(
     found: dict[tuple[Path, Path, str], Labels] = {}
     names: list[str] = []
     for file, split in files:
-        _read_table(file, split, pictures, on_fault, found, names)
+        try:
+            _read_table(file, split, pictures, in_split(on_fault, split), found, names)
+        except NoPictures as error:
+            if len(files) == 1:
+                raise
+            message = str(error).removeprefix(f"{file}: ")
+            on_fault(Fault("missing picture", file, message, split=split))
+    if not found:
+        raise DatasetError(
+            f"{files[0][0]}: none of its pictures is there; name the folder of the pictures "
+            "(--pictures)"
+        )
     classes = sorted(set(names), key=natural_key)
     if not classes:
         raise DatasetError(f"{files[0][0]}: no line has a box and a class")
@@ -171,7 +182,7 @@ def _read_table(
         if message:
             on_fault(Fault(kind, file, message, line, picture))
     if missing and len(missing) == len(where_is):
-        raise DatasetError(
+        raise NoPictures(
             f"{file}: none of its {len(missing)} pictures is there, the first is {missing[0][1]} "
             f"(line {missing[0][0]}); name the folder of the pictures (--pictures)"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cvtool.datasets.box_table import find_box_tables, is_box_table, read_box_table
 from cvtool.datasets.boxed import DetectionDataset
-from cvtool.datasets.coco import find_coco_files, is_coco_file, read_coco_set
+from cvtool.datasets.coco_sets import find_coco_files, is_coco_file, read_coco_set
 from cvtool.datasets.faults import OnFault, refuse
 from cvtool.datasets.voc_layout import is_voc, read_voc
 from cvtool.datasets.yolo_description import YAML_SUFFIXES, is_yolo

@@ -225,6 +225,8 @@ def _transfer(source: Path, place: Path, link: bool) -> bool:
             pass
     try:
         shutil.copyfile(source, place)
-    except FileNotFoundError:
-        raise DatasetError(f"{source}: is not there any more; try again") from None
+    except OSError as error:
+        if Path(error.filename or "") != source:  # not the picture, but where it should go
+            raise
+        raise DatasetError(f"{source}: cannot be read ({error.strerror})") from None
     return link

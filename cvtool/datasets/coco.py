@@ -5,80 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 from pathlib import Path
 
 from cvtool.datasets.box_rows import Labels, Row, assemble
 from cvtool.datasets.boxed import DetectionDataset
 from cvtool.datasets.faults import Fault, OnFault, refuse
-from cvtool.datasets.listed_pictures import picture_finder
-from cvtool.datasets.split_files import files_by_split, split_of_lone_file
+from cvtool.datasets.listed_pictures import NoPictures, picture_finder
 from cvtool.errors import DatasetError
 
-# A file of boxes shows one of these keys in its first bytes.
-_KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
-_HEAD = 65536
 # Of so many pictures one should be there, if the folder is the right one.
 _TRIED = 20
-
-
-def is_coco_file(path: Path) -> bool:
-    """Whether a file looks like COCO's JSON, from its name and its first bytes."""
-    if path.suffix.lower() != ".json" or not path.is_file():
-        return False
-    try:
-        with open(path, "rb") as stream:
-            head = stream.read(_HEAD)
-    except OSError:
-        return False
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and bool(_KEYS.search(head))
-
-
-def find_coco_files(folder: Path) -> list[tuple[Path, str]]:
-    """The COCO files of a folder, each with its split; see `files_by_split`."""
-    return files_by_split(folder, ("annotations",), is_coco_file)
-
-
-def read_coco_set(
-    path: str | Path, pictures: str | Path | None = None, *, on_fault: OnFault = refuse
-) -> DetectionDataset:
-    """Read one COCO file, or all those of a folder, and compare the pictures with the sizes stated.
-
-    Args:
-        path: a JSON file; or a folder with one, or with one for each split, in it, in
-            "annotations", or in folders named after the splits.
-        pictures: folder of the pictures, or of a folder for each split; looked for near the
-            files when None, see `read_coco`.
-        on_fault: called with each fault.
-    Raises:
-        DatasetError: a file cannot be read or contradicts itself, none of its pictures is there,
-            or two files have other classes.
-    """
-    path = Path(path)
-    files = find_coco_files(path) if path.is_dir() else [(path, split_of_lone_file(path))]
-    if not files:
-        raise DatasetError(f"{path}: no .json file in it; name the COCO file with the boxes")
-    category_ids, labels = {}, []
-    for file, split in files:
-        names, found = read_coco_labels(file, pictures, split, on_fault=on_fault)
-        if not category_ids:
-            category_ids = {name: category for category, name in names.items()}
-        elif set(category_ids) != set(names.values()):
-            odd = sorted(set(category_ids) ^ set(names.values()))
-            raise DatasetError(
-                f"{file}: has other classes than {files[0][0].name} ({', '.join(odd[:5])}); "
-                'write the same "categories" in both'
-            )
-        position = {name: number for number, name in enumerate(category_ids)}
-        renumbered = [position[name] for name in names.values()]
-        for one in found:
-            one.rows = [row._replace(class_id=renumbered[row.class_id]) for row in one.rows]
-            if len(files) > 1:  # each file counts its pictures from the start
-                one.picture_id = None
-        labels += found
-    return assemble(
-        "COCO", tuple(category_ids), labels, on_fault, category_ids=tuple(category_ids.values())
-    )
 
 
 def read_coco(
@@ -131,7 +67,7 @@ def read_coco_labels(
     names = _categories(json_path, content)
     images = _images(json_path, content)
     paths = _find_pictures(
-        json_path, [image["file_name"] for image in images.values()], pictures, split, on_fault
+        json_path, [image["file_name"] for image in images.values()], pictures, on_fault
     )
     labels = {
         picture_id: Labels(
@@ -275,7 +211,6 @@ def _find_pictures(
     json_path: Path,
     files: list[str],
     pictures: str | Path | None,
-    split: str,
     on_fault: OnFault | None,
 ) -> list[Path | None]:
     """The picture of each name, None where there is none."""
@@ -283,10 +218,8 @@ def _find_pictures(
     if pictures is not None:
         if not Path(pictures).is_dir():
             raise DatasetError(f"{pictures}: no such folder of pictures")
-        folders = [Path(pictures) / below for below in (own_name, "")]
-        # A folder for each split, where they are called as the labels' folders are.
-        if split and own_name in ("coco", ""):
-            folders.insert(0, Path(pictures) / json_path.parent.name)
+        # Perhaps with a folder for each split, called as the file or the file's folder is.
+        folders = [Path(pictures) / below for below in (own_name, json_path.parent.name, "")]
     else:
         inner = [Path("."), Path("images"), Path("images") / own_name, Path(own_name)]
         roots = [json_path.parent, json_path.absolute().parent.parent]
@@ -298,17 +231,22 @@ def _find_pictures(
     find = picture_finder(folders if home is None else [home, *folders])
     paths = [home / name if name in present else find(name) for name in files]
     absent = [name for name, path in zip(files, paths, strict=True) if path is None]
+    where = home or (folders[0] if pictures is None else Path(pictures))
     if len(absent) == len(files) and pictures is None:
-        raise DatasetError(
+        raise NoPictures(
             f"{json_path}: picture {files[0]} is neither beside it nor in an images folder; "
             "name the folder of the pictures (--pictures)"
         )
-    where = home or (folders[0] if pictures is None else Path(pictures))
-    if len(absent) == len(files) or (absent and on_fault is None):
-        raise DatasetError(
-            f"{json_path}: {len(absent)} of {len(files)} pictures are not in {where}, the first "
-            f"is {absent[0]}"
-        )
+    some_are_absent = (
+        f"{json_path}: {len(absent)} of {len(files)} pictures are not in {where}, the first "
+        f"is {absent[0]}"
+        if absent
+        else ""
+    )
+    if len(absent) == len(files):
+        raise NoPictures(some_are_absent)
+    if absent and on_fault is None:
+        raise DatasetError(some_are_absent)
     for name in absent:
         message = f"picture {name} is not in {where}; put it there, or take out its entry"
         on_fault(Fault("missing picture", json_path, message, picture=where / name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvtool.errors import DatasetError
@@ -31,6 +31,8 @@ class Fault:
         message: what is wrong, one line without the place.
         line: of a text file, counted from 1; None where lines mean nothing.
         picture: the picture whose labels are affected; None if it concerns none.
+        split: "train", "dev" or "test" where only that split is concerned; "" where that is not
+            known, or the data set has none.
     """
 
     kind: str
@@ -38,6 +40,7 @@ class Fault:
     message: str
     line: int | None = None
     picture: Path | None = None
+    split: str = ""
 
     def __str__(self):
         place = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
@@ -45,6 +48,11 @@ class Fault:
 
 
 OnFault = Callable[[Fault], object]
+
+
+def in_split(on_fault: OnFault, split: str) -> OnFault:
+    """Hand on faults as ones of this split, where they do not name one."""
+    return lambda fault: on_fault(fault if fault.split else replace(fault, split=split))
 
 
 def refuse(fault: Fault) -> None:

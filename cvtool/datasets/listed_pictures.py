@@ -7,8 +7,14 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from cvtool.errors import DatasetError
 from cvtool.pictures.contents import PICTURE_SUFFIXES
 from cvtool.pictures.finding import natural_key
+
+
+class NoPictures(DatasetError):
+    """Not one picture of a label file is there."""
+
 
 FindPicture = Callable[..., Path | None]
 

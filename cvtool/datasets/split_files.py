@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from cvtool.datasets.labelled import SPLIT_NAMES
 from cvtool.errors import DatasetError
 from cvtool.pictures.finding import natural_key
+
+SPLIT_ORDER = ("train", "dev", "test")
 
 
 def split_of_name(name: str) -> str:
@@ -27,28 +30,35 @@ def split_of_lone_file(path: Path) -> str:
     return split_of_name(path.stem) if path.stem.startswith("instances_") else ""
 
 
-def split_folders(folder: Path) -> dict[Path, str]:
-    """The folders in a folder that are named after a split, train before dev before test."""
-    order = ("train", "dev", "test")
-    found = {
-        at: SPLIT_NAMES[at.name.casefold()]
-        for at in children(folder)
-        if at.name.casefold() in SPLIT_NAMES and at.is_dir()
-    }
-    return dict(sorted(found.items(), key=lambda pair: order.index(pair[1])))
+def entries(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
+    """What a folder holds of the names wanted, hidden things left out, in natural order.
 
-
-def children(folder: Path) -> list[Path]:
-    """What a folder holds, hidden things left out, in natural order; nothing if unreadable."""
+    A folder that cannot be listed, or is none, holds nothing.
+    """
     try:
-        found = [at for at in folder.iterdir() if not at.name.startswith(".")]
+        names = [name for name in os.listdir(folder) if not name.startswith(".") and wanted(name)]
     except OSError:
         return []
-    return sorted(found, key=lambda at: natural_key(at.name))
+    return [folder / name for name in sorted(names, key=natural_key)]
+
+
+def folders_named(folder: Path, names: Collection[str]) -> list[Path]:
+    """The folders in a folder that have one of these names in any case."""
+    found = entries(folder, lambda name: name.casefold() in names)
+    return [at for at in found if at.is_dir()]
+
+
+def split_folders(folder: Path) -> dict[Path, str]:
+    """The folders in a folder that are named after a split, train before dev before test."""
+    found = {at: SPLIT_NAMES[at.name.casefold()] for at in folders_named(folder, SPLIT_NAMES)}
+    return dict(sorted(found.items(), key=lambda pair: SPLIT_ORDER.index(pair[1])))
 
 
 def files_by_split(
-    folder: Path, inner: tuple[str, ...], fits: Callable[[Path], bool]
+    folder: Path,
+    inner: tuple[str, ...],
+    suffixes: tuple[str, ...],
+    fits: Callable[[Path], bool],
 ) -> list[tuple[Path, str]]:
     """Label files of a folder with their splits, train before dev before test.
 
@@ -59,20 +69,24 @@ def files_by_split(
     Args:
         folder: of the data set.
         inner: lower-case names.
+        suffixes: of the files, lower-case.
         fits: whether a file is such a label file.
     Returns:
         The files; none where there is none.
     Raises:
         DatasetError: there are several, and the names do not tell their splits.
     """
-    named = [at for at in children(folder) if at.name.casefold() in inner and at.is_dir()]
-    for place in (folder, *named):
-        files = [at for at in children(place) if fits(at)]
-        if files:
+
+    def files_in(place: Path) -> list[Path]:
+        named = entries(place, lambda name: os.path.splitext(name)[1].lower() in suffixes)
+        return [at for at in named if fits(at)]
+
+    for place in (folder, *folders_named(folder, inner)):
+        if files := files_in(place):
             return _by_name(folder, files)
     found = []
     for place, split in split_folders(folder).items():
-        files = [at for at in children(place) if fits(at)]
+        files = files_in(place)
         if len(files) > 1:
             raise DatasetError(
                 f"{place}: holds {len(files)} label files ({', '.join(at.name for at in files)}); "
@@ -95,5 +109,4 @@ def _by_name(folder: Path, files: list[Path]) -> list[tuple[Path, str]]:
             f"{folder}: holds several label files ({names}), and the name of {doubtful[0].name} "
             "does not say train, val or test; name the file to use"
         )
-    order = ("train", "dev", "test")
-    return sorted(splits.items(), key=lambda pair: order.index(pair[1]))
+    return sorted(splits.items(), key=lambda pair: SPLIT_ORDER.index(pair[1]))

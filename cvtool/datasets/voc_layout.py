@@ -5,7 +5,6 @@ Everingham et al., "The PASCAL Visual Object Classes Challenge 2007 (VOC2007) De
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +12,10 @@ from xml.parsers import expat
 
 from cvtool.datasets.box_rows import Labels, Row, assemble
 from cvtool.datasets.boxed import DetectionDataset
-from cvtool.datasets.faults import Fault, OnFault, refuse
+from cvtool.datasets.faults import Fault, OnFault, in_split, refuse
 from cvtool.datasets.labelled import SPLIT_NAMES
 from cvtool.datasets.listed_pictures import FindPicture, picture_finder
-from cvtool.datasets.split_files import children, split_folders
+from cvtool.datasets.split_files import SPLIT_ORDER, entries, folders_named, split_folders
 from cvtool.errors import DatasetError
 from cvtool.pictures.finding import natural_key
 
@@ -54,13 +53,11 @@ class _NotVoc(Exception):
 def is_voc(folder: Path) -> bool:
     """Whether a folder holds Pascal VOC's XML files; one of them is opened."""
     for place, _ in _xml_folders(folder):
-        for file in children(place):
-            if _is_xml(file):
-                try:
-                    with open(file, "rb") as stream:
-                        return b"<annotation" in stream.read(_HEAD).lower()
-                except OSError:
-                    return False
+        try:
+            with open(_xml_files(place)[0], "rb") as stream:
+                return b"<annotation" in stream.read(_HEAD).lower()
+        except OSError:
+            return False
     return False
 
 
@@ -89,12 +86,7 @@ def read_voc(
     folder = Path(folder)
     if pictures is not None and not Path(pictures).is_dir():
         raise DatasetError(f"{pictures}: no such folder of pictures")
-    files = [
-        (file, split)
-        for place, split in _xml_folders(folder)
-        for file in children(place)
-        if _is_xml(file)
-    ]
+    files = [(file, split) for place, split in _xml_folders(folder) for file in _xml_files(place)]
     if not files:
         raise DatasetError(f"{folder}: no XML file in it or in Annotations")
     lists = _read_lists(folder, {file.stem for file, _ in files}, on_fault)
@@ -104,9 +96,10 @@ def read_voc(
         if file.parent not in finders:
             places = [Path(pictures)] if pictures is not None else _places(folder, file.parent)
             finders[file.parent] = picture_finder(places)
-        found = _read_file(file, finders[file.parent], on_fault)
+        split = lists.get(file.stem, split)
+        found = _read_file(file, finders[file.parent], in_split(on_fault, split))
         if found is not None:
-            found[0].split = lists.get(file.stem, split)
+            found[0].split = split
             read.append(found)
     if not read:
         where = pictures or " or ".join(map(str, _places(folder, files[0][0].parent)))
@@ -130,24 +123,17 @@ def _xml_folders(folder: Path) -> list[tuple[Path, str]]:
         (place, split)
         for at, split in splits.items()
         for place in (*_named(at, _XML_FOLDERS), at)
-        if _holds_xml(place)
+        if _xml_files(place)
     ]
 
 
 def _named(folder: Path, names: tuple[str, ...]) -> list[Path]:
-    found = [at for at in children(folder) if at.name.casefold() in names and at.is_dir()]
-    return sorted(found, key=lambda at: names.index(at.name.casefold()))
+    """The folders in a folder with one of these names, in the order of the names."""
+    return sorted(folders_named(folder, names), key=lambda at: names.index(at.name.casefold()))
 
 
-def _is_xml(path: Path) -> bool:
-    return path.suffix.lower() == ".xml"
-
-
-def _holds_xml(folder: Path) -> bool:
-    try:
-        return any(name.lower().endswith(".xml") for name in os.listdir(folder))
-    except OSError:
-        return False
+def _xml_files(folder: Path) -> list[Path]:
+    return entries(folder, lambda name: name.lower().endswith(".xml"))
 
 
 def _places(folder: Path, xml_folder: Path) -> list[Path]:
@@ -162,12 +148,12 @@ def _places(folder: Path, xml_folder: Path) -> list[Path]:
 def _read_lists(folder: Path, stems: set[str], on_fault: OnFault) -> dict[str, str]:
     """Stem of an XML file -> its split, from ImageSets/Main."""
     main = [at for sets in _named(folder, ("imagesets",)) for at in _named(sets, ("main",))]
-    lists = {file.stem.casefold(): file for at in main for file in children(at)}
+    lists = {at.stem.casefold(): at for place in main for at in entries(place, _is_list)}
     files = {SPLIT_NAMES[name]: file for name, file in lists.items() if name in SPLIT_NAMES}
     if "train" not in files and "trainval" in lists:
         files["train"] = lists["trainval"]
     split_of: dict[str, str] = {}
-    for split in ("train", "dev", "test"):
+    for split in SPLIT_ORDER:
         if split not in files:
             continue
         try:
@@ -180,11 +166,15 @@ def _read_lists(folder: Path, stems: set[str], on_fault: OnFault) -> dict[str, s
             stem = _stem_of_line(line, stems)
             if stem is None:
                 message = f"there is no XML file for {line.strip()}"
-                on_fault(Fault("missing picture", files[split], message, number))
+                on_fault(Fault("missing picture", files[split], message, number, split=split))
             elif split_of.setdefault(stem, split) != split:
                 message = f"{stem} is in {split_of[stem]} and in {split}; the first counts"
                 on_fault(Fault("twice", files[split], message, number))
     return split_of
+
+
+def _is_list(name: str) -> bool:
+    return name.lower().endswith(".txt")
 
 
 def _stem_of_line(line: str, stems: set[str]) -> str | None:

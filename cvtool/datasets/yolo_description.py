@@ -10,7 +10,7 @@ from typing import Any
 
 from cvtool.datasets.labelled import SPLIT_NAMES
 from cvtool.datasets.listed_pictures import is_picture
-from cvtool.datasets.split_files import children
+from cvtool.datasets.split_files import entries, folders_named, split_folders
 from cvtool.errors import DatasetError
 
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -31,6 +31,7 @@ class YoloDescription:
             paths of the pictures tell theirs, see `split_of_path`.
         picture_folders: where the user says that the pictures are, or none.
         key_points: whether lines hold a box and then points of a body.
+        missing: split, and a path that is not there.
     """
 
     file: Path
@@ -39,6 +40,7 @@ class YoloDescription:
     places: tuple[tuple[str | None, Path], ...]
     picture_folders: tuple[Path, ...] = ()
     key_points: bool = False
+    missing: tuple[tuple[str, str], ...] = ()
 
 
 def split_of_path(picture: Path, root: Path) -> str:
@@ -58,15 +60,14 @@ def find_description(path: Path) -> Path | None:
     """
     if path.is_file():
         return path if path.suffix.lower() in YAML_SUFFIXES and _is_yaml(path) else None
-    inside = children(path)
-    yamls = [at for at in inside if at.suffix.lower() in YAML_SUFFIXES and at.is_file()]
+    yamls = entries(path, lambda name: os.path.splitext(name)[1].lower() in YAML_SUFFIXES)
     yamls.sort(key=lambda at: at.stem.casefold() not in ("data", "dataset"))
     for at in yamls:
         if _is_yaml(at):
             return at
     if (path / "obj.data").is_file():
         return path / "obj.data"
-    folders = [path, *(at for at in inside if at.name.casefold() in ("labels", "obj_train_data"))]
+    folders = [path, *folders_named(path, ("labels", "obj_train_data"))]
     lists = [folder / name for folder in folders for name in NAME_LISTS]
     return next((at for at in lists if at.is_file()), None)
 
@@ -78,15 +79,15 @@ def is_yolo(path: Path) -> bool:
         return True
     if not path.is_dir():
         return False
-    for place in (path, *(at for at in children(path) if at.is_dir())):
-        inside = {at.name.casefold(): at for at in children(place) if at.is_dir()}
-        if "images" in inside and "labels" in inside:
-            return any(inside["labels"].rglob("*.txt"))
+    for place in (path, *split_folders(path)):
+        labels = folders_named(place, ("labels",))
+        if labels and folders_named(place, ("images",)):
+            return any(labels[0].rglob("*.txt"))
     # labelImg writes the labels beside the pictures, CVAT so in a folder of its own.
     return description is not None and any(
-        is_picture(at.name) and at.with_suffix(".txt").is_file()
+        at.with_suffix(".txt").is_file()
         for place in (path, path / "obj_train_data")
-        for at in children(place)
+        for at in entries(place, is_picture)
     )
 
 
@@ -125,12 +126,8 @@ def describe_yolo(path: Path, pictures: str | Path | None = None) -> YoloDescrip
 
 def _all_pictures(root: Path, extra: tuple[Path, ...]) -> tuple[tuple[None, Path], ...]:
     """The folders called images, of the set or of its splits; the whole folder without one."""
-    places = extra or tuple(
-        at
-        for place in (root, *children(root))
-        for at in children(place)
-        if at.name.casefold() == "images" and at.is_dir()
-    )
+    homes = (root, *split_folders(root))
+    places = extra or [at for home in homes for at in folders_named(home, ("images",))]
     return tuple((None, at) for at in places or (root,))
 
 
@@ -167,36 +164,30 @@ def _from_yaml(file: Path, extra: tuple[Path, ...]) -> YoloDescription:
     roots = [file.parent]
     if isinstance(home, str) and home:
         roots = list(dict.fromkeys((*_ends(file.parent, home), file.parent)))
-    entries = [
+    named = [
         (SPLIT_NAMES[key], entry)
         for key in _SPLIT_KEYS
         for entry in _as_list(file, key, content.get(key))
     ]
-    if not entries:
+    if not named:
         raise DatasetError(f'{file}: names no pictures; write "train: images/train" or the like')
+    found = [(split, entry, _find(entry, [*extra, *roots])) for split, entry in named]
+    places = tuple((split, at) for split, _, at in found if at is not None)
+    if not places:
+        raise DatasetError(
+            f"{file}: {found[0][1]} is neither in {roots[0]} nor where it says; correct the path, "
+            "or name the folder of the pictures (--pictures)"
+        )
     return YoloDescription(
         file,
         roots[0],
         _names_of(file, content),
-        tuple(_places(file, entries, [*extra, *roots])),
+        places,
         extra,
         "kpt_shape" in content,
+        # Exports name a test split that they do not have.
+        tuple((split, entry) for split, entry, at in found if at is None and split != "test"),
     )
-
-
-def _places(
-    file: Path, entries: list[tuple[str, str]], roots: list[Path]
-) -> Iterator[tuple[str, Path]]:
-    found = [(split, entry, _find(entry, roots)) for split, entry in entries]
-    # Exports name a test split that they do not have.
-    needed = [entry for split, entry, at in found if at is None and split != "test"]
-    if needed or not any(at for _, _, at in found):
-        first = (needed or [entries[0][1]])[0]
-        raise DatasetError(
-            f"{file}: {first} is neither in {roots[0]} nor where it says; correct the path, "
-            "or name the folder of the pictures (--pictures)"
-        )
-    return ((split, at) for split, _, at in found if at is not None)
 
 
 def _find(entry: str, roots: list[Path]) -> Path | None:
@@ -218,11 +209,11 @@ def _ends(root: Path, entry: str) -> Iterator[Path]:
 
 
 def _as_list(file: Path, key: str, value: Any) -> list[str]:
-    entries = value if isinstance(value, list) else [value]
-    entries = [entry for entry in entries if entry not in (None, "", "null", "~")]
-    if not all(isinstance(entry, str) for entry in entries):
+    values = value if isinstance(value, list) else [value]
+    values = [entry for entry in values if entry not in (None, "", "null", "~")]
+    if not all(isinstance(entry, str) for entry in values):
         raise DatasetError(f'{file}: "{key}" must be a folder, a list of folders or a text file')
-    return entries
+    return values
 
 
 def _names_of(file: Path, content: dict[str, Any]) -> tuple[str, ...]:
@@ -252,8 +243,8 @@ def _from_darknet(file: Path, extra: tuple[Path, ...]) -> YoloDescription:
     names = _find(content.get("names", "obj.names"), [root])
     if names is None:
         raise DatasetError(f"{file}: its list of class names is missing; put obj.names beside it")
-    entries = [(SPLIT_NAMES[key], content[key]) for key in _SPLIT_KEYS if content.get(key)]
-    found = [(split, _find(entry, [*extra, root])) for split, entry in entries]
+    named = [(SPLIT_NAMES[key], content[key]) for key in _SPLIT_KEYS if content.get(key)]
+    found = [(split, _find(entry, [*extra, root])) for split, entry in named]
     places = tuple((split, at) for split, at in found if at is not None)
     return YoloDescription(
         file, root, _read_names(names), places or _all_pictures(root, extra), extra

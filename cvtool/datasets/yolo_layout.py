@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cvtool.datasets.box_rows import Labels, Row, assemble
 from cvtool.datasets.boxed import DetectionDataset
-from cvtool.datasets.faults import Fault, OnFault, refuse
+from cvtool.datasets.faults import Fault, OnFault, in_split, refuse
 from cvtool.datasets.listed_pictures import is_picture, picture_finder, pictures_below
 from cvtool.datasets.yolo_description import (
     NAME_LISTS,
@@ -54,7 +54,8 @@ def read_yolo(
         file, data = _read_label_file(picture, description.root)
         found_any |= data is not None
         homes.setdefault(file.parent, set()).add(picture.parent)
-        rows = list(_read_rows(file, picture, data or b"", description, on_fault))
+        report = in_split(on_fault, split)
+        rows = list(_read_rows(file, picture, data or b"", description, report))
         labels.append(Labels(picture, file, rows, split, relative=True))
     if not found_any:
         raise DatasetError(
@@ -67,12 +68,15 @@ def read_yolo(
 
 def _list_pictures(description: YoloDescription, on_fault: OnFault) -> list[tuple[Path, str]]:
     """Pictures with their splits, in order."""
+    for split, entry in description.missing:
+        message = f"{entry} is neither in {description.root} nor where it says; correct the path"
+        on_fault(Fault("missing picture", description.file, message, split=split))
     by_split: dict[str, list[Path]] = {}
     for split, place in description.places:
         if place.is_dir():
             found = pictures_below(place)
         else:
-            found = list(_read_list(place, description, on_fault))
+            found = list(_read_list(place, description, in_split(on_fault, split or "")))
         for picture in found:
             at = split_of_path(picture, description.root) if split is None else split
             by_split.setdefault(at, []).append(picture)

@@ -78,8 +78,7 @@ def read_detection_dataset(
         limit: take the first so many pictures only; None for all.
         split: "train", "dev" or "test"; None takes the test pictures if there are any, or else
             dev, or else all.
-        on_fault: called with each fault of the pictures taken, and with those of no picture
-            that could be read.
+        on_fault: called with each fault, but for those of other splits or other pictures.
     Raises:
         DatasetError: missing, unreadable, or without pictures of the split.
     """
@@ -96,7 +95,7 @@ def read_detection_dataset(
     others = {example.path for example in whole.examples}
     others -= {example.path for example in dataset.examples}
     for fault in faults:
-        if fault.picture not in others:
+        if fault.split in ("", split or fault.split) and fault.picture not in others:
             on_fault(fault)
     return dataset
 

@@ -178,9 +178,10 @@ def train_phase(training, network, phase, say):
     done = max(phase.start, read_state(folder)["epoch"])
     plain = replace(AUGMENTATIONS[settings.augment], mosaic=0.0, mixup=0.0)
     plain_from = max(phase.start, chosen["epochs"] - chosen["plain_epochs"])
+    plain_from = min(plain_from, phase.end)
     parts = [
-        (min(plain_from, phase.end), AUGMENTATIONS[settings.augment]),
-        (phase.end, plain),
+        (phase.start, plain_from, AUGMENTATIONS[settings.augment]),
+        (plain_from, phase.end, plain),
     ]
     steps = len(training_batches(training, phase.start, plain))
     total = steps * (phase.end - phase.start)
@@ -206,9 +207,12 @@ def train_phase(training, network, phase, say):
     checkpoint.total_epochs = chosen["epochs"]
     progress = Progress(chosen["epochs"])
     patience = StopWithoutGain(folder, settings.patience)
-    for end, augmentation in parts:
+    for start, end, augmentation in parts:
         if done >= end:
             continue
+        if done == start > phase.start:
+            # Keras ends each `fit` with the averaged weights; a run resumed here does likewise.
+            keep_average(network)
         batches = training_batches(training, done, augmentation)
         fit(network, batches, done, end, [StopOnNaN(), checkpoint, progress, patience])
         done = end
@@ -218,10 +222,15 @@ def train_phase(training, network, phase, say):
                 f"stopped at epoch {state['epoch']}: no better dev score since "
                 f"{state['best_epoch']}"
             )
+    keep_average(network)
+    return None
+
+
+def keep_average(network):
+    """Replace the weights by the optimiser's moving average of them."""
     with averaged_weights(network):
         average = network.get_weights()
     network.set_weights(average)
-    return None
 
 
 def fit(network, batches, done, end, callbacks):

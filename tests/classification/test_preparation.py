@@ -116,7 +116,7 @@ def test_splits_of_the_folders_stay(tmp_path):
     for number, split in enumerate(("train", "val", "test")):
         fill(tmp_path / split, {"a": 4, "b": 3}, seed=100 * number)
     found = prepare(tmp_path)
-    assert found.how == "7 train, 7 dev, 7 test (as the folders say)"
+    assert found.how == "7 train, 7 dev, 7 test (as the data set says)"
     for name, folder in (("train", "train"), ("dev", "val"), ("test", "test")):
         assert names(found, name) == set((tmp_path / folder).rglob("*.png"))
 

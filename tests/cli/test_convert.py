@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import skimage.data
@@ -177,6 +178,18 @@ def test_evaluate_leaves_out_a_picture_that_cannot_be_decoded(run, cats):
     assert result.exit_code == 1 and "b.png: the file is" in result.stderr
     assert (summary["pictures"], summary["unreadable"]) == (2, 1)
     assert summary["mAP50"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("to", ["coco", "yolo"])
+def test_evaluate_needs_no_pictures_of_other_splits(run, cats, tmp_path, to):
+    run("convert", cats, "other", "--to", to)
+    shutil.rmtree(tmp_path / "other" / "images" / "train")
+    result = run("evaluate", "everyday", "other", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["split"] == "test"
+    result = run("convert", "other", "again", "--to", "voc")
+    assert result.exit_code == 1 and "(dev 1, test 1)" in result.stdout
+    assert len(result.stderr.splitlines()) == 1 and "images" in result.stderr
 
 
 def test_split_is_for_detectors(run, tmp_path):

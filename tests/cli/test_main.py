@@ -78,7 +78,9 @@ def test_every_command_has_help_and_is_in_the_readme(run, command):
     assert re.search(rf"^\| `cvtool {command}\b", readme, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["detect", "classify", "check", "finetune", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["detect", "classify", "check", "convert", "finetune", "evaluate"]
+)
 def test_the_reference_names_every_option(run, command):
     text = (ROOT / "docs" / f"{command}.md").read_text(encoding="utf-8")
     options = set(re.findall(r"--[a-z][a-z-]+", run(command, "--help").stdout)) - {"--help"}

@@ -70,6 +70,20 @@ def test_a_table_for_each_split(tmp_path):
     assert splits_of(read_boxed(tmp_path)) == {"train.jpg": "train", "test.jpg": "test"}
 
 
+def test_of_several_tables_one_may_have_no_pictures(folder):
+    header = "file,x1,y1,x2,y2,class"
+    text(folder / "train.csv", header, "gone.jpg,1,2,3,4,ant", "lost.jpg,1,2,3,4,ant")
+    text(folder / "test.csv", header, "a.jpg,1,2,3,4,ant")
+    faults = []
+    assert splits_of(read_boxed(folder, on_fault=faults.append)) == {"a.jpg": "test"}
+    assert [(f.kind, f.file.name, f.split) for f in faults] == [
+        ("missing picture", "train.csv", "train")
+    ]
+    (folder / "a.jpg").unlink()
+    with pytest.raises(DatasetError, match="none of its pictures is there"):
+        read_boxed(folder, on_fault=faults.append)
+
+
 @pytest.mark.parametrize(
     ("line", "kind", "words"),
     [

@@ -42,7 +42,7 @@ def example(path, boxes=(), class_ids=(), split="", number=1, crowd=()):
 def pool(tmp_path_factory):
     """Pictures with names that are hard to write."""
     folder = tmp_path_factory.mktemp("pool")
-    names = ["a.jpg", "two words 1.JPG", "v1.0.png", "été.jpeg", "写真&<b>'\"#.webp", "sub/a.jpg"]
+    names = ["a.jpg", "two words 1.JPG", "v1.0.png", "été.jpeg", "写真&<b>'\"#.webp"]
     return [
         picture(folder / name, *SIZES[number % len(SIZES)]) for number, name in enumerate(names)
     ]
@@ -83,28 +83,23 @@ def data_sets(draw, paths):
 def assert_same(first, second):
     assert set(first.classes) == set(second.classes)
     assert len(first.examples) == len(second.examples)
-    pixels = {Image.open(one.path).tobytes() for one in first.examples}
-    assert {Image.open(one.path).tobytes() for one in second.examples} == pixels
-    renamed = {("a.jpg", 3): "a-2.jpg"}
     others = {one.path.name: one for one in second.examples}
     for one in first.examples:
-        name = one.path.name
-        if name not in others or others[name].width != one.width:
-            name = renamed[name, one.width] if (name, one.width) in renamed else name
-        other = others[name]
+        other = others[one.path.name]
+        assert other.path.read_bytes() == one.path.read_bytes()
         assert (other.split, other.width, other.height) == (one.split, one.width, one.height)
         labels = [first.classes[class_id] for class_id in one.class_ids]
         assert [second.classes[class_id] for class_id in other.class_ids] == labels
         np.testing.assert_allclose(other.boxes, one.boxes, atol=1e-3)
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.product(LAYOUTS, LAYOUTS))
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(LAYOUTS, LAYOUTS)])
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(draw=st.data())
 def test_every_layout_to_every_layout(pool, tmp_path_factory, first, second, draw):
-    data = draw.draw(data_sets(pool[:5]))
+    data = draw.draw(data_sets(pool))
     folder = tmp_path_factory.mktemp("round")
     write_boxed(data, first, folder / "one", pictures="link")
     once = read_boxed(folder / "one")
@@ -172,10 +167,10 @@ def test_names_that_clash_or_cannot_be_written_are_changed(tmp_path, layout):
         examples.append(example(path, [[0, 0, 5, 5 + number]], [0], number=number))
     written = write_boxed(DetectionDataset(("ant",), tuple(examples), (1,)), layout, tmp_path / "o")
     found = read_boxed(tmp_path / "o").examples
-    sizes = {(one.width, *one.boxes[0].tolist()) for one in found}
+    sizes = {(one.width, *one.boxes[0].round(3).tolist()) for one in found}
     assert sizes == {(20 + n, 0, 0, 5, 5 + n) for n in range(len(names))}
     assert len({one.path.stem.casefold() for one in found}) == len(names)
-    assert written.renamed == len(names) - 2
+    assert written.renamed == len(names) - 1
 
 
 def test_pictures_are_copied_linked_or_left(pool, tmp_path):
@@ -226,6 +221,14 @@ def test_an_interruption_leaves_what_was_there(pool, tmp_path, monkeypatch, erro
             write_boxed(data, "COCO", tmp_path / folder, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert recognise(tmp_path / "old") == "YOLO"
+
+
+def test_a_picture_that_has_gone_since_is_named(pool, tmp_path):
+    gone = example(picture(tmp_path / "gone.jpg"), [[0, 0, 9, 9]], [0])
+    gone.path.unlink()
+    with pytest.raises(CvtoolError, match=r"gone\.jpg: cannot be read"):
+        write_boxed(DetectionDataset(("ant",), (gone,), (1,)), "YOLO", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_classes_that_xml_cannot_tell_apart_are_refused(pool, tmp_path):

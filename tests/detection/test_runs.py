@@ -1,0 +1,191 @@
+"""Whole fine-tunings of a detector on drawn shapes: what they reach, leave, survive."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cvtool.detection import finetuning
+from cvtool.detection.detector import Detector
+from cvtool.detection.runs import go_on, start_run
+from cvtool.detection.settings import Settings
+from cvtool.errors import DatasetError, OutputError, TrainingError
+from cvtool.training.checkpoints import read_history, read_state
+from tiny_detector import SIZE, save_detector, small_networks, write_yolo_set
+
+# Frozen in epoch 1 of 5, without mosaics in the last one; six steps an epoch.
+SMALL = dict(size=SIZE, batch=5, epochs=5, learning_rate=2e-2, seed=0)
+
+
+def quiet(_):
+    pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def networks():
+    with small_networks():
+        yield
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return write_yolo_set(tmp_path_factory.mktemp("sets") / "shapes", 50)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return save_detector(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def started(shapes, tiny, out, **settings):
+    return start_run(shapes, Settings(backbone=str(tiny), **SMALL | settings), out=out, say=quiet)
+
+
+@pytest.fixture(scope="module")
+def finished(shapes, tiny, tmp_path_factory):
+    """An uninterrupted run."""
+    folder = started(shapes, tiny, tmp_path_factory.mktemp("runs") / "whole")
+    return folder, go_on(folder, say=quiet)
+
+
+def test_the_folder_holds_all_that_is_promised(finished):
+    folder, run = finished
+    files = {path.name for path in folder.iterdir()}
+    promised = {"model.keras", "model.json", "whole.tflite", "whole.weights.h5", "run.json"}
+    promised |= {"history.csv", "curves.png", "precision_recall.png", "thresholds.png"}
+    promised |= {"report.html", "augmented.jpg", "best.weights.h5", "last.weights.h5"}
+    assert promised <= files and not [name for name in files if name.startswith("part-")]
+    rows = read_history(folder / "history.csv")
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
+    assert run["finished"] and run["stopped"] is None
+    pictures = {name: part["pictures"] for name, part in run["scores"].items()}
+    assert sum(pictures.values()) == 50 and pictures["test"] == 10
+
+
+def test_it_learns_with_the_backbone_frozen_at_first(finished):
+    folder, _ = finished
+    scores = [float(row["dev_mAP50"]) for row in read_history(folder / "history.csv")]
+    assert scores[0] < 0.05 and scores[-1] > 0.1
+    chosen = json.loads((folder / "run.json").read_text())["chosen"]
+    assert chosen["frozen_epochs"] == 1 and chosen["plain_epochs"] == 1
+
+
+def test_the_folder_serves_as_a_model_with_its_own_score(finished):
+    folder, run = finished
+    detector = Detector.load(folder, device="cpu")
+    assert detector.classes == ("disc", "square") and detector.score == run["score"]
+    assert json.loads((folder / "model.json").read_text())["score"] == run["score"]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing that the code could catch and clean up after."""
+
+
+def kill_at(monkeypatch, step):
+    """Let the training die at that step of this sitting."""
+    seen = [0]
+
+    class Kill(finetuning.StopOnNaN):
+        def on_train_batch_end(self, batch, logs=None):
+            seen[0] += 1
+            if seen[0] == step:
+                raise Killed
+
+    monkeypatch.setattr(finetuning, "StopOnNaN", Kill)
+
+
+def agrees(folder, run, finished):
+    """The losses of all epochs and the scores are those of the uninterrupted run."""
+    losses = [
+        [float(row["loss"]) for row in read_history(f / "history.csv")]
+        for f in (folder, finished[0])
+    ]
+    assert np.abs(np.subtract(*losses)).max() < 1e-3
+    for split, figures in finished[1]["scores"].items():
+        assert run["scores"][split]["mAP50"] == pytest.approx(figures["mAP50"], abs=0.02)
+
+
+def test_killed_ten_times_it_ends_as_if_it_had_not_been(
+    shapes, tiny, finished, tmp_path, monkeypatch
+):
+    folder, run = started(shapes, tiny, tmp_path / "killed"), None
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        with monkeypatch.context() as patch:
+            # Six steps an epoch; now and then none is finished.
+            kill_at(patch, int(rng.integers(1, 10)))
+            try:
+                run = go_on(folder, say=quiet)
+                break
+            except Killed:
+                pass
+    agrees(folder, run or go_on(folder, say=quiet), finished)
+
+
+def test_killed_between_the_phases_it_begins_the_next_alike(
+    shapes, tiny, finished, tmp_path, monkeypatch
+):
+    folder = started(shapes, tiny, tmp_path / "between")
+    for step in (7, 19):  # the first step after the frozen epoch, and after the mosaics
+        with monkeypatch.context() as patch:
+            kill_at(patch, step)
+            with pytest.raises(Killed):
+                go_on(folder, say=quiet)
+    assert read_state(folder)["epoch"] == 4
+    agrees(folder, go_on(folder, say=quiet), finished)
+
+
+def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(shapes, tiny, tmp_path, monkeypatch):
+    folder = started(shapes, tiny, tmp_path / "stopped", epochs=3)
+
+    class Interrupt(finetuning.StopOnNaN):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.epoch == 1 and batch == 2:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning, "StopOnNaN", Interrupt)
+        run = go_on(folder, say=quiet)
+    assert not run["finished"] and run["stopped"] == "stopped with Ctrl-C after epoch 1"
+    assert "Ctrl-C" in (folder / "report.html").read_text()
+    assert go_on(folder, say=quiet)["finished"]
+    with pytest.raises(TrainingError, match="finished"):
+        go_on(folder, say=quiet)
+
+
+def test_faults_are_listed_and_too_many_refused_but_for_force(shapes, tiny, tmp_path):
+    own = shutil.copytree(shapes, tmp_path / "own")
+    labels = sorted((own / "labels").glob("*.txt"))
+    labels[0].write_text("7 0.5 0.5 0.2 0.2\n")
+    said = []
+    settings = Settings(backbone=str(tiny), **SMALL)
+    folder = start_run(own, settings, out=tmp_path / "run", say=said.append)
+    assert any(f"{labels[0].name}:1: " in line for line in said)
+    run = json.loads((folder / "run.json").read_text())
+    files = [file for part in run["splits"].values() for file in part["files"]]
+    assert len(files) == 49 and not any(labels[0].stem in file for file in files)
+    for label in labels[1:5]:
+        label.write_text("0 0.5 0.5 0 0\n")
+    with pytest.raises(DatasetError, match=r"5 pictures with faults.*cvtool check .*--force"):
+        start_run(own, settings, out=tmp_path / "more", say=quiet)
+    assert not (tmp_path / "more").exists()
+    forced = start_run(own, settings, out=tmp_path / "more", force=True, say=quiet)
+    run = json.loads((forced / "run.json").read_text())
+    assert sum(len(part["files"]) for part in run["splits"].values()) == 45
+
+
+def test_a_run_inside_the_data_set_is_refused(shapes, tiny):
+    with pytest.raises(OutputError, match="which is read"):
+        started(shapes, tiny, shapes / "run")
+
+
+def test_a_picture_that_vanishes_is_named(shapes, tiny, tmp_path):
+    own = shutil.copytree(shapes, tmp_path / "own")
+    folder = started(own, tiny, tmp_path / "run", epochs=1)
+    run = json.loads((folder / "run.json").read_text())
+    gone = run["splits"]["train"]["files"][-1]
+    shutil.move(gone, tmp_path / "elsewhere.png")
+    with pytest.raises(Exception, match="no such file") as caught:
+        go_on(folder, say=quiet)
+    assert gone in str(caught.value) and type(caught.value).__name__ == "PictureError"

@@ -68,6 +68,26 @@ def small_networks():
             one.stop()
 
 
+@contextmanager
+def quick_training():
+    """While it lasts, trainings run step by step: quicker than compiling for a few of them."""
+    import tensorflow
+
+    from cvtool.detection import finetuning
+
+    real = finetuning.train_phase
+
+    def train_phase(*arguments):
+        tensorflow.config.run_functions_eagerly(True)
+        try:
+            return real(*arguments)
+        finally:
+            tensorflow.config.run_functions_eagerly(False)
+
+    with patch.object(finetuning, "train_phase", train_phase):
+        yield
+
+
 def save_detector(folder, classes=("disc", "thing"), *, score=None):
     """Save an untrained detector as a model folder.
 

@@ -13,6 +13,7 @@ from cvtool.datasets.faults import Fault
 from cvtool.datasets.picture_checks import check_pictures, describe_checks
 from cvtool.datasets.splitting import homes, split_up
 from cvtool.errors import DatasetError
+from cvtool.training.page import counted
 
 # Pictures with faults may make up at most this share of a data set without --force.
 TOLERATED = 0.05
@@ -72,38 +73,38 @@ def prepare(
         Fault("unreadable picture", paths[index], reason, picture=paths[index])
         for index, reason in checks.corrupt
     ]
-    bad = {key_of(fault.picture or fault.file) for fault in faults}
+    remarks = judge_faults(faults, paths, dataset, force=force, say=say)
+    bad = {affected(fault) for fault in faults}
     kept = np.array([i for i, path in enumerate(paths) if key_of(path) not in bad], np.int64)
-    remarks = judge_faults(faults, len(paths), dataset, force=force, say=say)
     given = [example.split for example in data.examples]
     # The corrupt ones are among the faults already.
     checks = replace(checks, corrupt=[])
     remarks += describe_checks(checks, paths, homes(given, origin))
     data, origin = data.subset(kept), [origin[i] for i in kept]
-    if not any(len(example.boxes) for example in data.examples):
+    shown = present(data)
+    if not shown.any():
         raise DatasetError(
             f"{dataset}: not one box to learn from; see what is wrong with: cvtool check {dataset}"
         )
     number = {int(old): new for new, old in enumerate(kept)}
     groups = [[number[i] for i in group if i in number] for group in checks.duplicates]
-    splits, how = split_up(
-        present(data), [given[i] for i in kept], origin, split, seed, groups, dataset
-    )
+    splits, how = split_up(shown, [given[i] for i in kept], origin, split, seed, groups, dataset)
     parts = {name: data.subset(positions) for name, positions in splits.items()}
     check_training_classes(parts["train"], dataset)
     check_dev(parts["dev"], dataset)
     empty = sum(not len(example.boxes) for example in parts["train"].examples)
     if empty:
-        remarks.append(f"{empty:,} training pictures without boxes serve as background")
+        words = counted(empty, "training picture", "training pictures")
+        remarks.append(f"background: {words} without boxes")
     return Prepared(data.classes, parts, remarks, how)
 
 
-def judge_faults(faults, pictures, dataset, *, force, say):
+def judge_faults(faults, paths, dataset, *, force, say):
     """Tell of faults, and refuse a data set of which too much is affected.
 
     Args:
         faults: list of Fault.
-        pictures: how many there are that have none or are there at all.
+        paths: of the pictures that the readers gave back.
         dataset: what messages name.
         force, say: see `prepare`.
     Returns:
@@ -117,19 +118,24 @@ def judge_faults(faults, pictures, dataset, *, force, say):
         say(str(fault))
     if len(faults) > FAULTS_SHOWN:
         say(f"... and {len(faults) - FAULTS_SHOWN:,} more; all of them: cvtool check {dataset}")
-    affected = {key_of(fault.picture or fault.file) for fault in faults}
-    missing = {
-        key_of(fault.picture or fault.file) for fault in faults if fault.kind == "missing picture"
-    }
-    share = len(affected) / max(pictures + len(missing), len(affected))
-    words = f"{len(affected):,} pictures with faults ({100 * share:.1f} % of them)"
+    bad = {affected(fault) for fault in faults}
+    # Those that are missing or of another size are not among the paths.
+    share = len(bad) / len(bad | {key_of(path) for path in paths})
+    words = f"{counted(len(bad), 'picture', 'pictures')} with faults ({100 * share:.1f} %)"
     if share > TOLERATED and not force:
         raise DatasetError(
             f"{dataset}: {words}; see all with: cvtool check {dataset} - mend them, or train on "
             "the rest with --force"
         )
     first = f"{faults[0]}" + (f", and {len(faults) - 1:,} more" if len(faults) > 1 else "")
-    return [f"{words} were left out: {first}"]
+    return [f"{words} left out: {first}"]
+
+
+def affected(fault):
+    """What tells the picture of a fault from others; a line that names none counts as one."""
+    if fault.picture is None and fault.line is not None:
+        return f"{key_of(fault.file)}:{fault.line}"
+    return key_of(fault.picture or fault.file)
 
 
 def key_of(path):
@@ -138,10 +144,10 @@ def key_of(path):
 
 
 def present(data):
-    """Which classes each picture shows, float (N, C) of 0 and 1."""
+    """Which classes each picture shows, float (N, C) of 0 and 1; groups do not count."""
     shown = np.zeros((len(data.examples), len(data.classes)), np.float32)
     for row, example in zip(shown, data.examples, strict=True):
-        row[example.class_ids] = 1
+        row[example.class_ids[~example.crowd]] = 1
     return shown
 
 

@@ -138,17 +138,15 @@ def fitting_anchors(dataset, size, anchors, scratch):
     for them.
 
     Args:
-        dataset: DetectionDataset to train on, with at least one box.
+        dataset: DetectionDataset to train on, with at least one object.
         size: side of the network's input, pixels.
         anchors: float (S, A, 2), of the model, pixels.
         scratch: whether no weights are taken over, so that nothing speaks for the old ones.
     """
-    sizes = np.concatenate(
-        [
-            (e.boxes[:, 2:] - e.boxes[:, :2]) * (size / max(e.width, e.height))
-            for e in dataset.examples
-        ]
+    boxes = np.concatenate(
+        [e.boxes[~e.crowd] * (size / max(e.width, e.height)) for e in dataset.examples]
     )
+    sizes = boxes[:, 2:] - boxes[:, :2]
     old = mean_best_iou(sizes, anchors.reshape(-1, 2))
     count = anchors.shape[0] * anchors.shape[1]
     enough = len(np.unique(sizes, axis=0)) >= count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cvtool.detection.boxes import area
 from cvtool.detection.decoding import decode, select
 from cvtool.detection.evaluation import MAX_BOXES, MAX_IOU
 from cvtool.detection.letterbox import letterbox, unletterbox_boxes
@@ -36,10 +37,13 @@ def predict_dataset(network, dataset, *, size, anchors, strides, cache=None, bat
         pictures = [square_of(example.path, size, cache) for example in examples]
         raw = network.predict_on_batch(np.stack([pixels for pixels, _, _ in pictures]))
         for row, example, (_, scale, padding) in zip(raw, examples, pictures, strict=True):
-            found = decode(row, size, anchors, strides, min_score=MIN_SCORE)
-            boxes, scores, class_ids = select(*found, max_iou=MAX_IOU, max_boxes=MAX_BOXES)
+            boxes, scores, class_ids = decode(row, size, anchors, strides, min_score=MIN_SCORE)
+            # As in the detector: cut at the picture's edges before suppression, since that
+            # changes which boxes overlap, and without those that lie in the padding.
             boxes = unletterbox_boxes(boxes, scale, padding, example.height, example.width)
-            predictions.append((boxes, scores, class_ids))
+            seen = area(boxes) > 0
+            found = boxes[seen], scores[seen], class_ids[seen]
+            predictions.append(select(*found, max_iou=MAX_IOU, max_boxes=MAX_BOXES))
     return predictions
 
 

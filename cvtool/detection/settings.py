@@ -142,19 +142,18 @@ def small_object(dataset):
     """The size of the small objects of the class with the smallest ones.
 
     Size is the root of a box's area as a share of its picture's longer side; small is the
-    tenth percentile within a class. Classes with fewer than five boxes say too little.
+    tenth percentile within a class. Classes with fewer than five boxes say too little, and
+    boxes round groups nothing.
 
     Args:
         dataset: DetectionDataset.
     Returns:
         a share in (0, 1], or None without boxes.
     """
-    sizes = [
-        np.sqrt(area(example.boxes)) / max(example.width, example.height)
-        for example in dataset.examples
-    ]
+    sizes = [np.sqrt(area(e.boxes[~e.crowd])) / max(e.width, e.height) for e in dataset.examples]
+    class_ids = [e.class_ids[~e.crowd] for e in dataset.examples]
     sizes = np.concatenate([np.zeros(0, np.float32), *sizes])
-    class_ids = np.concatenate([np.zeros(0, np.int64), *[e.class_ids for e in dataset.examples]])
+    class_ids = np.concatenate([np.zeros(0, np.int64), *class_ids])
     if not len(sizes):
         return None
     usual = [c for c in np.unique(class_ids) if (class_ids == c).sum() >= 5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from cvtool.errors import OutputError
 from cvtool.models.saving import save_model
@@ -27,8 +28,11 @@ def export_network(network, folder, description):
         save_model(network, folder, description)
         network.save(part)
         os.replace(part, folder / KERAS_FILE)
-    except OSError as error:
+    # HDF5 reports a full disk as RuntimeError on some ways to it.
+    except (OSError, RuntimeError) as error:
+        with suppress(OSError):
+            part.unlink()
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise OutputError(
-            f"{folder}: the model cannot be written ({error.strerror}); make room and go on with "
-            "--resume"
+            f"{folder}: the model cannot be written ({reason}); make room and go on with --resume"
         ) from error

@@ -59,7 +59,8 @@ def write_new_run(folder, task, content):
         OutputError: it cannot be written.
     """
     name = model_name(folder)
-    clear_run(folder, (*task.files, f"{name}.tflite", f"{name}.weights.h5"))
+    own = (f"{name}.tflite", f"{name}.weights.h5", f"wide-{name}.weights.h5")
+    clear_run(folder, (*task.files, *own))
     start = {"name": name, "task": task.name}
     end = {"versions": versions(), "minutes": 0.0, "finished": False}
     write_run(folder, start | content | end)

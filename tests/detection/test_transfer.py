@@ -4,8 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+from cvtool.detection.finetuning import open_training, train
+from cvtool.detection.runs import start_run
+from cvtool.detection.settings import Settings
 from cvtool.detection.transfer import freeze_backbone, transferred
 from cvtool.detection.yolo import yolo
+from cvtool.training.checkpoints import read_history
+from cvtool.training.run_folder import read_run
+from tiny_detector import write_yolo_set
 
 ARCHITECTURE = dict(widths=(4, 8, 8, 8, 8), depths=(1, 1, 1, 1), neck=8)
 OLD = ("cat", "dog", "owl")
@@ -92,3 +98,14 @@ def test_the_backbones_batch_norm_keeps_its_statistics(donor, pixels, frozen):
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)
     assert np.abs(neck.moving_mean.numpy() - mean).max() > 1e-4
+
+
+def test_what_the_shipped_detector_knows_makes_a_few_pictures_enough(tmp_path):
+    """Head and neck alone, for twenty steps."""
+    settings = Settings(
+        size=96, batch=4, epochs=5, learning_rate=1e-2, augment="none", freeze="backbone"
+    )
+    shapes = write_yolo_set(tmp_path / "shapes", 30)
+    folder = start_run(shapes, settings, out=tmp_path / "run", say=print)
+    train(open_training(folder, read_run(folder)), say=print)
+    assert float(read_history(folder / "history.csv")[-1]["dev_mAP50"]) >= 0.8

@@ -102,3 +102,17 @@ def csp_backbone(input_shape=(None, None, 3), widths=WIDTHS, depths=DEPTHS, name
         x = csp_block(x, width, depth, name=f"stage{i}")
         features.append(x)
     return keras.Model(pixels, features, name=name)
+
+
+def spatial_pyramid_pooling(x, filters, *, name):
+    """Concatenate x with its 5, 9 and 13 pixel maxima (He et al. 2015), then mix.
+
+    The larger windows are chains of the small one, which is the same maximum
+    for less work.
+    """
+    pools = [x]
+    for i in range(3):
+        pool = layers.MaxPooling2D(5, 1, padding="same", name=f"{name}_pool{i}")
+        pools.append(pool(pools[-1]))
+    x = layers.Concatenate(name=f"{name}_concat")(pools)
+    return conv_block(x, filters, 1, name=f"{name}_merge")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -320,9 +321,16 @@ def finetune(
 
 
 def task_of(dataset: Path) -> str:
-    """What a data set trains: "detect" where it has boxes, else "classify"."""
-    from cvtool.datasets.boxed_layouts import may_have_boxes
+    """What a data set trains: "detect" where it has boxes, else "classify".
 
+    Raises:
+        DatasetError: there is nothing, of which no option could be said to be wrong.
+    """
+    from cvtool.datasets.boxed_layouts import may_have_boxes
+    from cvtool.errors import DatasetError
+
+    if not os.path.exists(dataset):
+        raise DatasetError(f"{dataset}: no such file or folder; check the path")
     return "detect" if may_have_boxes(dataset) else "classify"
 
 
@@ -330,12 +338,17 @@ def task_of_run(folder: Path) -> str:
     """The task of a run that was begun.
 
     Raises:
-        TrainingError: no run there, or one of a task that this version does not train.
+        TrainingError: no run there, a damaged one, or one of a task that this version does not
+            train.
     """
     from cvtool.errors import TrainingError
-    from cvtool.training.run_folder import read_run
+    from cvtool.training.run_folder import RUN_FILE, read_run
 
-    task = read_run(folder)["task"]
+    task = read_run(folder).get("task")
+    if task is None:
+        raise TrainingError(
+            f"{folder / RUN_FILE}: damaged, it has no task; start the training anew"
+        )
     if task not in PACKAGES:
         raise TrainingError(f'{folder}: a training for "{task}", which this cvtool does not know')
     return task

@@ -18,6 +18,7 @@ import numpy as np
 
 from cvtool.detection.boxes import area, clip_boxes
 from cvtool.detection.letterbox import FILL
+from cvtool.training import jitter
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -110,28 +111,11 @@ def jitter_colour(
     boxes: np.ndarray,
     class_ids: np.ndarray,
     rng: np.random.Generator,
-    *,
-    hue: float = 0.015,
-    saturation: float = 0.6,
-    value: float = 0.4,
+    **limits: float,
 ) -> Sample:
-    """Turn the hue and scale the saturation and the value (HSV) by random amounts.
-
-    Args:
-        pixels, boxes, class_ids: the sample; the boxes pass through.
-        hue: largest turn, as a share of the colour circle.
-        saturation, value: largest relative change, in [0, 1].
-    """
-    turn, *gains = rng.uniform(-1, 1, 3) * (hue, saturation, value)
-    levels = np.arange(256)
-    # OpenCV's 8-bit hue runs from 0 to 179, half the degrees.
-    hues = np.round(levels + turn * 180) % 180
-    scaled = [np.clip(np.round(levels * (1 + gain)), 0, 255) for gain in gains]
-    table = np.stack([hues, *scaled], axis=-1).astype(np.uint8)[None]
-    hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
-    cv2.LUT(hsv, table, dst=hsv)
-    cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=hsv)
-    return hsv, _float32(boxes).copy(), np.array(class_ids)
+    """Change a sample's colours, see `cvtool.training.jitter.jitter_colour`."""
+    changed = jitter.jitter_colour(pixels, rng, **limits)
+    return changed, _float32(boxes).copy(), np.array(class_ids)
 
 
 def mosaic(

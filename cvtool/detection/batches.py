@@ -19,6 +19,7 @@ from cvtool.detection.encoding import encode
 from cvtool.detection.grid import STRIDES
 from cvtool.errors import CvtoolError
 from cvtool.pictures.reading import read_picture
+from cvtool.training.balance import balanced_order, repeat_factors
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class DetectionBatches(keras.utils.PyDataset):
         augmentation: see Augmentation.
         cache: dict, or `training.memory.BoundedCache`, shared between stages that keeps
             decoded pictures; None decodes them each time.
-        balance: see `repeat_factors`.
+        balance: see `training.balance.repeat_factors`.
         workers: threads that prepare batches.
 
     A batch is uint8 (N, size, size, 3) and float32 (N, P, 6), see `encode`.
@@ -97,7 +98,7 @@ class DetectionBatches(keras.utils.PyDataset):
         self.augmentation = augmentation or Augmentation()
         self.cache = cache
         self.problem = None  # the error of a picture, see __getitem__
-        self.factors = repeat_factors(dataset, balance)
+        self.factors = repeat_factors(classes_present(dataset), balance)
         self.shuffle()
 
     def shuffle(self):
@@ -176,38 +177,9 @@ def shrunk(pixels, longest):
     return pixels, scale
 
 
-def repeat_factors(dataset, threshold=0.1):
-    """How often to show each picture, so that rare classes are seen more.
-
-    Repeat factor sampling (Gupta et al. 2019, "LVIS", section 4.1): a class in
-    a share f of the pictures has the factor max(1, sqrt(threshold / f)), a
-    picture that of its rarest class.
-
-    Args:
-        dataset: DetectionDataset.
-        threshold: share of pictures below which a class counts as rare; 0 turns
-            balancing off.
-    Returns:
-        float array (examples,), 1 or more.
-    """
+def classes_present(dataset):
+    """Which classes each picture of a DetectionDataset shows, bool (examples, classes)."""
     present = np.zeros((len(dataset.examples), len(dataset.classes)), bool)
     for i, example in enumerate(dataset.examples):
         present[i, example.class_ids] = True
-    share = np.maximum(present.mean(0), 1e-9)
-    factors = np.maximum(1.0, np.sqrt(threshold / share))
-    return np.where(present, factors, 1.0).max(1, initial=1.0)
-
-
-def balanced_order(factors, count, rng):
-    """Draw `count` picture indices in random order, each in proportion to its factor.
-
-    Each index comes up its expected number of times, rounded up or down at
-    random, so that no picture is left out for long by chance.
-    """
-    expected = factors * (count / factors.sum())
-    times = np.floor(expected + rng.random(len(expected))).astype(int)
-    order = rng.permutation(np.repeat(np.arange(len(factors)), times))
-    if len(order) < count:
-        more = rng.choice(len(factors), count - len(order), p=factors / factors.sum())
-        order = np.concatenate([order, more])
-    return order[:count]
+    return present

@@ -15,6 +15,7 @@ from cvtool.detection.report import Report, write_report
 from cvtool.detection.scoring import predict_dataset
 from cvtool.detection.summary import summarise
 from cvtool.detection.yolo import yolo
+from cvtool.errors import DatasetError
 from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file
 from cvtool.training.checkpoints import load_checkpoint
@@ -144,11 +145,17 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
     Returns:
         dict with scores, scored_split, score and diagnosis, for run.json.
     Raises:
+        DatasetError: no picture of dev or test can be read any more.
         OutputError: something cannot be written.
     """
     folder = training.folder
     score = save_trained(training, run)
     found = predict_splits(training, device=device, on_picture=on_picture, say=say)
+    if not found.keys() & {"dev", "test"}:
+        raise DatasetError(
+            f"{folder}: no picture of dev or test can be read any more; put them back, and go on "
+            f"with: cvtool finetune --resume {folder}"
+        )
     scores, per_class, curves = {}, {}, {}
     for name, (data, predictions) in found.items():
         scores[name], curves[name] = summarise(data, predictions, score)

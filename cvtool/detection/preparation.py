@@ -73,7 +73,7 @@ def prepare(
         Fault("unreadable picture", paths[index], reason, picture=paths[index])
         for index, reason in checks.corrupt
     ]
-    remarks = judge_faults(faults, paths, dataset, force=force, say=say)
+    remarks = judge_faults(faults, paths, dataset, test, force=force, say=say)
     bad = {affected(fault) for fault in faults}
     kept = np.array([i for i, path in enumerate(paths) if key_of(path) not in bad], np.int64)
     given = [example.split for example in data.examples]
@@ -99,13 +99,13 @@ def prepare(
     return Prepared(data.classes, parts, remarks, how)
 
 
-def judge_faults(faults, paths, dataset, *, force, say):
+def judge_faults(faults, paths, dataset, test=None, *, force, say):
     """Tell of faults, and refuse a data set of which too much is affected.
 
     Args:
         faults: list of Fault.
         paths: of the pictures that the readers gave back.
-        dataset: what messages name.
+        dataset, test: what messages name; `test` may be None.
         force, say: see `prepare`.
     Returns:
         remarks for the report.
@@ -114,18 +114,20 @@ def judge_faults(faults, paths, dataset, *, force, say):
     """
     if not faults:
         return []
+    sets = [dataset] if test is None else [dataset, test]
+    commands = " and ".join(f"cvtool check {one} --all" for one in sets)
     for fault in faults[:FAULTS_SHOWN]:
         say(str(fault))
     if len(faults) > FAULTS_SHOWN:
-        say(f"... and {len(faults) - FAULTS_SHOWN:,} more; all of them: cvtool check {dataset}")
+        say(f"... and {len(faults) - FAULTS_SHOWN:,} more; all of them: {commands}")
     bad = {affected(fault) for fault in faults}
     # Those that are missing or of another size are not among the paths.
     share = len(bad) / len(bad | {key_of(path) for path in paths})
     words = f"{counted(len(bad), 'picture', 'pictures')} with faults ({100 * share:.1f} %)"
     if share > TOLERATED and not force:
         raise DatasetError(
-            f"{dataset}: {words}; see all with: cvtool check {dataset} - mend them, or train on "
-            "the rest with --force"
+            f"{dataset}: {words}; see all with: {commands} - mend them, or train on the rest "
+            "with --force"
         )
     first = f"{faults[0]}" + (f", and {len(faults) - 1:,} more" if len(faults) > 1 else "")
     return [f"{words} left out: {first}"]

@@ -7,7 +7,14 @@ import math
 import keras
 from keras import layers
 
-from cvtool.backbones import DEPTHS, WIDTHS, conv_block, csp_backbone, csp_block
+from cvtool.backbones import (
+    DEPTHS,
+    WIDTHS,
+    conv_block,
+    csp_backbone,
+    csp_block,
+    spatial_pyramid_pooling,
+)
 
 # An untrained network should say "no object here" nearly everywhere, or the
 # first steps are spent on unlearning thousands of false boxes (Lin et al. 2017,
@@ -57,20 +64,6 @@ def yolo(num_classes, *, num_anchors=3, widths=WIDTHS, depths=DEPTHS, neck=96, s
     ]
     raw = layers.Concatenate(axis=1, name="raw", dtype="float32")(outputs)
     return keras.Model(pixels, raw, name="yolo")
-
-
-def spatial_pyramid_pooling(x, filters, *, name):
-    """Concatenate x with its 5, 9 and 13 pixel maxima (He et al. 2015), then mix.
-
-    The larger windows are chains of the small one, which is the same maximum
-    for less work.
-    """
-    pools = [x]
-    for i in range(3):
-        pool = layers.MaxPooling2D(5, 1, padding="same", name=f"{name}_pool{i}")
-        pools.append(pool(pools[-1]))
-    x = layers.Concatenate(name=f"{name}_concat")(pools)
-    return conv_block(x, filters, 1, name=f"{name}_merge")
 
 
 def upsampled(x, filters, *, name):

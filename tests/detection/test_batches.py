@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 
 from cvtool.datasets.boxed import DetectionDataset, Example
-from cvtool.detection.batches import (
-    Augmentation,
-    DetectionBatches,
-    balanced_order,
-    repeat_factors,
-    shrunk,
-)
+from cvtool.detection.batches import Augmentation, DetectionBatches, classes_present, shrunk
 from cvtool.detection.encoding import CLASS, POSITIVE
 from tiny_yolo import ANCHORS, draw_shapes
 
@@ -20,33 +14,13 @@ def shapes(tmp_path_factory):
     return draw_shapes(tmp_path_factory.mktemp("shapes"), 12)
 
 
-def labelled(*ids_of_pictures):
+def test_which_classes_the_pictures_show():
     examples = tuple(
         Example(None, np.zeros((len(ids), 4), np.float32), np.array(ids, int), 9, 9, i)
-        for i, ids in enumerate(ids_of_pictures)
+        for i, ids in enumerate([[0, 0], [], [1, 0]])
     )
-    return DetectionDataset(("often", "rare"), examples, (1, 2))
-
-
-def test_a_rare_class_is_shown_more_by_the_square_root_of_its_rarity():
-    dataset = labelled(*[[0]] * 99, [0, 1])
-    factors = repeat_factors(dataset, threshold=0.16)
-    assert factors[:99] == pytest.approx(1)
-    assert factors[99] == pytest.approx(4)  # sqrt(0.16 / 0.01)
-    assert repeat_factors(dataset, threshold=0) == pytest.approx(1)
-
-
-def test_pictures_without_boxes_count_once():
-    assert repeat_factors(labelled([], [1]), 0.9)[0] == 1
-
-
-def test_an_order_shows_each_picture_in_proportion_to_its_factor():
-    factors = np.array([1.0, 2.0, 1.0, 4.0])
-    rng = np.random.default_rng(0)
-    counts = np.mean(
-        [np.bincount(balanced_order(factors, 16, rng), minlength=4) for _ in range(300)], 0
-    )
-    assert counts == pytest.approx([2, 4, 2, 8], abs=0.3)
+    present = classes_present(DetectionDataset(("often", "rare"), examples, (1, 2)))
+    assert present.tolist() == [[True, False], [False, False], [True, True]]
 
 
 def test_batches_depend_on_seed_epoch_and_index_alone(shapes):

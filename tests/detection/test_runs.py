@@ -1,9 +1,8 @@
-"""Whole fine-tunings of a detector on drawn shapes: what they reach, leave, survive."""
+"""Whole fine-tunings of a detector on drawn shapes: what they reach and leave."""
 
 import json
 import shutil
 
-import numpy as np
 import pytest
 
 from cvtool.detection import finetuning
@@ -11,7 +10,7 @@ from cvtool.detection.detector import Detector
 from cvtool.detection.runs import go_on, start_run
 from cvtool.detection.settings import Settings
 from cvtool.errors import DatasetError, OutputError, TrainingError
-from cvtool.training.checkpoints import read_history, read_state
+from cvtool.training.checkpoints import read_history
 from tiny_detector import SIZE, save_detector, small_networks, write_yolo_set
 
 # Frozen in epoch 1 of 5, without mosaics in the last one; seven steps an epoch.
@@ -76,64 +75,6 @@ def test_the_folder_serves_as_a_model_with_its_own_score(finished):
     detector = Detector.load(folder, device="cpu")
     assert detector.classes == ("disc", "square") and detector.score == run["score"]
     assert json.loads((folder / "model.json").read_text())["score"] == run["score"]
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing that the code could catch and clean up after."""
-
-
-def kill_at(monkeypatch, step):
-    """Let the training die at that step of this sitting."""
-    seen = [0]
-
-    class Kill(finetuning.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            seen[0] += 1
-            if seen[0] == step:
-                raise Killed
-
-    monkeypatch.setattr(finetuning, "StopOnNaN", Kill)
-
-
-def agrees(folder, run, finished):
-    """The losses of all epochs and the scores are those of the uninterrupted run."""
-    losses = [
-        [float(row["loss"]) for row in read_history(f / "history.csv")]
-        for f in (folder, finished[0])
-    ]
-    assert np.abs(np.subtract(*losses)).max() < 1e-3
-    for split, figures in finished[1]["scores"].items():
-        assert run["scores"][split]["mAP50"] == pytest.approx(figures["mAP50"], abs=0.02)
-
-
-def test_killed_ten_times_it_ends_as_if_it_had_not_been(
-    shapes, tiny, finished, tmp_path, monkeypatch
-):
-    folder, run = started(shapes, tiny, tmp_path / "killed"), None
-    rng = np.random.default_rng(1)
-    for _ in range(10):
-        with monkeypatch.context() as patch:
-            # Seven steps an epoch; now and then none is finished.
-            kill_at(patch, int(rng.integers(1, 10)))
-            try:
-                run = go_on(folder, say=quiet)
-                break
-            except Killed:
-                pass
-    agrees(folder, run or go_on(folder, say=quiet), finished)
-
-
-def test_killed_between_the_phases_it_begins_the_next_alike(
-    shapes, tiny, finished, tmp_path, monkeypatch
-):
-    folder = started(shapes, tiny, tmp_path / "between")
-    for step in (8, 22):  # the first step after the frozen epoch, and after the mosaics
-        with monkeypatch.context() as patch:
-            kill_at(patch, step)
-            with pytest.raises(Killed):
-                go_on(folder, say=quiet)
-    assert read_state(folder)["epoch"] >= 1
-    agrees(folder, go_on(folder, say=quiet), finished)
 
 
 def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(shapes, tiny, tmp_path, monkeypatch):

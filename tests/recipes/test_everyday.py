@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ RECIPES = ROOT / "pretrained" / "recipes"
 
 
 def run(recipe, *arguments):
+    """As from the command line."""
     result = subprocess.run(
         [sys.executable, RECIPES / recipe, *map(str, arguments)],
         capture_output=True,
@@ -29,6 +31,23 @@ def run(recipe, *arguments):
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
+
+
+def run_here(recipe, *arguments):
+    """In this process and step by step: quicker than to import and compile for a few steps."""
+    import cv2
+    import tensorflow
+
+    threads = cv2.getNumThreads()
+    tensorflow.config.run_functions_eagerly(True)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(RECIPES)
+            patch.setattr(sys, "argv", [recipe, *map(str, arguments)])
+            runpy.run_path(str(RECIPES / recipe), run_name="__main__")
+    finally:
+        tensorflow.config.run_functions_eagerly(False)
+        cv2.setNumThreads(threads)
 
 
 def write_tiny_imagenet(root, val=16):
@@ -86,14 +105,14 @@ def runs(tmp_path_factory):
     write_everyday(root / "everyday20")
     backbone, everyday, shipped = (root / name for name in ("backbone", "everyday", "shipped"))
     pretraining = ["--data", root / "tiny", "--out", backbone, "--stages", "32:2"]
-    run("pretrain_backbone.py", *pretraining, "--batch", 40)
+    run_here("pretrain_backbone.py", *pretraining, "--batch", 40)
     training = ["--data", root / "everyday20", "--out", everyday, "--batch", 4]
     training += ["--backbone", backbone / "backbone.weights.h5", "--stages", "64:1:0.5,96:1:0"]
-    run("train_everyday.py", *training)
+    run_here("train_everyday.py", *training)
     shipped.mkdir()
     shutil.copy(ROOT / "pretrained" / "README.md", shipped)
-    run("export_tiny200.py", "--run", backbone, "--data", root / "tiny", "--out", shipped)
-    run(
+    run_here("export_tiny200.py", "--run", backbone, "--data", root / "tiny", "--out", shipped)
+    run_here(
         *["export_everyday.py", "--run", everyday, "--data", root / "everyday20"],
         *["--size", 96, "--out", shipped],
     )

@@ -1,0 +1,226 @@
+"""Train the default segmentation network `everyday-unet` on everyday20's masks.
+
+    python pretrained/recipes/train_unet.py --data everyday20 --start everyday --out runs/unet
+
+`--data` holds images/train, images/val and masks/train, masks/val. Train and val are the data
+set's own splits; the epoch kept is the one with the best mean IoU on val. The backbone begins
+with that of a detector, or with the weights of `pretrain_backbone.py`. Writes a run folder (see
+cvtool/training/checkpoints.py) and scores.json. Start it again with the same arguments to go
+on after an interruption. Any Keras backend will do. `export_unet.py` turns the run into the
+shipped files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+
+from cvtool.datasets.mask_files import read_mask
+from cvtool.datasets.masked import VOID, MaskDataset, MaskedPicture
+from cvtool.detection.detector import build
+from cvtool.models.presets import find_model, preset_file
+from cvtool.pictures.reading import read_picture
+from cvtool.segmentation.augmentation import FILL, Augmentation
+from cvtool.segmentation.batches import SegmentationBatches
+from cvtool.segmentation.losses import LOSSES
+from cvtool.segmentation.metrics import (
+    confusion_matrix,
+    foreground_iou,
+    iou_per_class,
+    mean_iou,
+    pixel_accuracy,
+)
+from cvtool.segmentation.targets import balanced_weights
+from cvtool.segmentation.unet import csp_unet
+from cvtool.training.balance import repeat_factors
+from cvtool.training.checkpoints import Checkpoint, resume
+from cvtool.training.precision import set_precision
+from cvtool.training.reports import Progress, plot_history
+from cvtool.training.schedules import WarmupCosine, adamw
+
+
+def main():
+    args = parse_arguments()
+    keras.utils.set_random_seed(args.seed)
+    # OpenCV's threads would compete with the training for the same cores.
+    cv2.setNumThreads(1)
+    policy = set_precision(args.precision)
+    args.out.mkdir(parents=True, exist_ok=True)
+    classes = read_classes(args.data)
+    train, val = (read_split(args.data, split, classes, args.limit) for split in ("train", "val"))
+    pixels, present = count_pixels(train)
+    stages = parse_stages(args.stages)
+
+    model = csp_unet(len(classes))
+    if args.start:
+        start_backbone(model, args.start)
+    epochs = sum(count for _, count in stages)
+    steps = max(1, len(train.examples) // args.batch)
+    schedule = WarmupCosine(args.learning_rate, epochs * steps, min(steps, 500))
+    optimizer = adamw(model, schedule, weight_decay=args.weight_decay)
+    print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
+
+    cache = {}
+    progress = Progress(epochs)
+    checkpoint = Checkpoint(args.out, metric="miou")
+    checkpoint.total_epochs = epochs
+    model.compile(optimizer, LOSSES[args.loss])
+    done = resume(model, args.out)
+    end = 0
+    for size, count in stages:
+        end += count
+        if done >= end:
+            continue
+        batches = SegmentationBatches(
+            train,
+            size,
+            args.batch,
+            seed=args.seed,
+            epoch=done,
+            augmentation=Augmentation(),
+            factors=repeat_factors(present[:, 1:], args.balance),
+            class_weights=balanced_weights(pixels, args.class_power),
+            cache=cache,
+            workers=args.workers,
+        )
+        squares = [square(read_picture(e.path), size) for e in val.examples]
+        checkpoint.score = lambda network, size=size, squares=squares: {
+            key: value
+            for key, value in score(network, val, size, squares).items()
+            if key in ("miou", "foreground_iou", "pixel_accuracy")
+        }
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=end,
+            verbose=0,
+            shuffle=False,  # done by the batches, which a resumed run repeats
+            callbacks=[checkpoint, progress],
+        )
+        done = end
+
+    model.load_weights(args.out / "best.weights.h5")
+    size = stages[-1][0]
+    squares = [square(read_picture(e.path), size) for e in val.examples]
+    scores = {
+        "train": f"{args.data.name} train",
+        "dev": f"{args.data.name} val",
+        "epochs": epochs,
+        "seed": args.seed,
+        "size": size,
+        **score(model, val, size, squares),
+    }
+    (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    plot_history(args.out)
+    print(json.dumps({k: scores[k] for k in ("miou", "foreground_iou", "pixel_accuracy")}))
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder everyday20")
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument(
+        "--start",
+        help="what the backbone begins with: a detector (a preset or a model folder) or the "
+        ".weights.h5 file of a backbone",
+    )
+    parser.add_argument("--stages", default="320:60", help="SIZE:EPOCHS,... in order")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.03)
+    parser.add_argument("--loss", default="cross-entropy+dice", choices=LOSSES)
+    parser.add_argument(
+        "--balance", type=float, default=0.1, help="classes in fewer pictures are shown more often"
+    )
+    parser.add_argument(
+        "--class-power", type=float, default=0.25, help="how much rare classes' pixels weigh more"
+    )
+    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
+    return parser.parse_args()
+
+
+def parse_stages(text):
+    """Read "192:10,320:4" as [(192, 10), (320, 4)]."""
+    return [tuple(int(number) for number in part.split(":")) for part in text.split(",")]
+
+
+def read_classes(data):
+    """The background, then the names of the categories in the order of their ids."""
+    categories = json.loads((data / "instances_val.json").read_text())["categories"]
+    names = {category["id"]: category["name"] for category in categories}
+    return ("background", *(names[number] for number in sorted(names)))
+
+
+def read_split(data, split, classes, limit=None):
+    """The pictures of a split that have a mask."""
+    examples = []
+    for mask in sorted((data / "masks" / split).glob("*.png"))[:limit]:
+        examples.append(MaskedPicture(data / "images" / split / f"{mask.stem}.jpg", mask, split))
+    return MaskDataset(classes, tuple(examples))
+
+
+def count_pixels(dataset):
+    """Pixels of each class, int (C,), and which classes each mask shows, bool (N, C)."""
+    count = len(dataset.classes)
+    rows = [np.bincount(read_mask(e.mask).ravel(), minlength=256)[:count] for e in dataset.examples]
+    rows = np.stack(rows)
+    return rows.sum(0), rows > 0
+
+
+def start_backbone(model, start):
+    """Begin with a detector's backbone, or a file of backbone weights."""
+    backbone = model.get_layer("csp")
+    if start.endswith(".weights.h5"):
+        backbone.load_weights(start)
+        return
+    preset = find_model(start)
+    detector = build(preset)
+    detector.load_weights(preset_file(preset, "weights"))
+    backbone.set_weights(detector.get_layer("csp").get_weights())
+
+
+def square(pixels, size):
+    """The picture at the top left of a square that its longer side fills, uint8."""
+    height, width = pixels.shape[:2]
+    scale = size / max(height, width)
+    sides = max(1, round(width * scale)), max(1, round(height * scale))
+    result = np.full((size, size, 3), FILL, np.uint8)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    result[: sides[1], : sides[0]] = cv2.resize(pixels, sides, interpolation=way)
+    return result
+
+
+def score(model, dataset, size, squares, batch=16):
+    """Confusion of all masks at their own size, and the figures from it."""
+    count = len(dataset.classes)
+    confusion = np.zeros((count, count), np.int64)
+    for start in range(0, len(squares), batch):
+        logits = model.predict_on_batch(np.stack(squares[start : start + batch]))
+        for row, example in zip(logits, dataset.examples[start : start + batch], strict=True):
+            truth = read_mask(example.mask)
+            height, width = truth.shape
+            scale = size / max(height, width)
+            part = row[: max(1, round(height * scale)), : max(1, round(width * scale))]
+            whole = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+            confusion += confusion_matrix(truth, whole.argmax(-1), count)
+    names = dataset.classes
+    return {
+        "miou": mean_iou(confusion),
+        "foreground_iou": foreground_iou(confusion),
+        "pixel_accuracy": pixel_accuracy(confusion),
+        "per_class": dict(zip(names, iou_per_class(confusion).round(4).tolist(), strict=True)),
+        "pictures": len(squares),
+        "void": VOID,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -33,8 +33,8 @@ def test_both_engines_take_batches_and_other_sizes(detectors):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3)).astype(np.uint8)
     outputs = [d.engine(pixels) for d in detectors]
     assert outputs[0].shape == outputs[1].shape == (3, 3 * (28**2 + 14**2 + 7**2), 25)
-    # Logits; 0.01 of one changes a score by 0.0025 at most.
-    np.testing.assert_allclose(outputs[0], outputs[1], atol=0.01)
+    # Logits; 0.03 of one changes a score by 0.0075 at most.
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=0.03)
 
 
 def test_without_a_gpu_auto_is_litert_and_gpu_is_an_error(monkeypatch):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cvtool.detection.detector import Detection, Detector
     from cvtool.pictures.reading import read_picture
     from cvtool.pictures.sources import read_pictures
+    from cvtool.segmentation.segmenter import Segmentation, Segmenter
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,8 @@ _HOMES = {
     "Classifier": "cvtool.classification.classifier",
     "Detection": "cvtool.detection.detector",
     "Detector": "cvtool.detection.detector",
+    "Segmentation": "cvtool.segmentation.segmenter",
+    "Segmenter": "cvtool.segmentation.segmenter",
     "read_picture": "cvtool.pictures.reading",
     "read_pictures": "cvtool.pictures.sources",
 }
@@ -40,6 +43,8 @@ __all__ = [
     "CvtoolError",
     "Detection",
     "Detector",
+    "Segmentation",
+    "Segmenter",
     "__version__",
     "read_picture",
     "read_pictures",

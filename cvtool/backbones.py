@@ -18,6 +18,9 @@ from keras import layers
 BATCH_NORM_MOMENTUM = 0.97
 BATCH_NORM_EPSILON = 1e-3
 
+# The name of the backbone as a layer of a larger network.
+BACKBONE = "csp"
+
 WIDTHS = (32, 64, 128, 256, 384)
 DEPTHS = (1, 2, 2, 1)
 
@@ -80,7 +83,7 @@ def csp_block(x, filters, depth, *, shortcut=True, name):
     return conv_block(x, filters, 1, name=f"{name}_merge")
 
 
-def csp_backbone(input_shape=(None, None, 3), widths=WIDTHS, depths=DEPTHS, name="csp"):
+def csp_backbone(input_shape=(None, None, 3), widths=WIDTHS, depths=DEPTHS, name=BACKBONE):
     """Build the backbone.
 
     Args:
@@ -116,3 +119,21 @@ def spatial_pyramid_pooling(x, filters, *, name):
         pools.append(pool(pools[-1]))
     x = layers.Concatenate(name=f"{name}_concat")(pools)
     return conv_block(x, filters, 1, name=f"{name}_merge")
+
+
+def freeze_backbone(network, frozen):
+    """Freeze the backbone inside a network, or release it but for its batch-norm layers.
+
+    Their statistics come from many more pictures than a new set has.
+
+    Args:
+        network: keras.Model with a layer "csp".
+        frozen: whether all of the backbone stays as it is.
+    """
+    network.trainable = True
+    backbone = network.get_layer(BACKBONE)
+    backbone.trainable = not frozen
+    if not frozen:
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False

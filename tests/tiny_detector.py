@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from eager_training import eager_training
 from tiny_yolo import STRIDES, draw_shapes
 
 SIZE = 64
@@ -68,24 +69,11 @@ def small_networks():
             one.stop()
 
 
-@contextmanager
 def quick_training():
-    """While it lasts, trainings run step by step: quicker than compiling for a few of them."""
-    import tensorflow
-
+    """A context in which trainings run step by step, see `eager_training`."""
     from cvtool.detection import finetuning
 
-    real = finetuning.train_phase
-
-    def train_phase(*arguments):
-        tensorflow.config.run_functions_eagerly(True)
-        try:
-            return real(*arguments)
-        finally:
-            tensorflow.config.run_functions_eagerly(False)
-
-    with patch.object(finetuning, "train_phase", train_phase):
-        yield
+    return eager_training(finetuning)
 
 
 def save_detector(folder, classes=("disc", "thing"), *, score=None):

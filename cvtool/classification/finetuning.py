@@ -28,7 +28,6 @@ from cvtool.classification.release import backbone_of, release
 from cvtool.classification.scoring import activate, predict_logits, scores_of
 from cvtool.classification.settings import settings_from
 from cvtool.classification.store import PictureStore
-from cvtool.errors import CvtoolError
 from cvtool.models.applications import APPLICATIONS
 from cvtool.models.presets import find_model, preset_file
 from cvtool.training.checkpoints import (
@@ -42,6 +41,7 @@ from cvtool.training.checkpoints import (
 )
 from cvtool.training.devices import scope_of, training_strategy
 from cvtool.training.optimizers import exclude_small, optimizer_named, schedule_named
+from cvtool.training.phases import fit, words_of_stopping
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress
 from cvtool.training.seeds import SeedEachEpoch
@@ -247,33 +247,10 @@ def train_released(training, network, done_before, say):
         say(f"going on after epoch {done} of {last}")
     checkpoint = Checkpoint(folder, lambda network: dev_scores(training, network), training.metric)
     patience = StopWithoutGain(folder, settings.patience)
-    try:
-        model.fit(
-            batches,
-            initial_epoch=done,
-            epochs=last,
-            verbose=0,
-            # The batches are shuffled already, and Keras would do it from a state of its own
-            # that no resumed run could have.
-            shuffle=False,
-            callbacks=[
-                SeedEachEpoch(settings.seed),
-                StopOnNaN(),
-                checkpoint,
-                Progress(last),
-                patience,
-            ],
-        )
-    except CvtoolError:
-        raise
-    except Exception:
-        # What a loader's thread raised reaches us in the framework's own words.
-        if batches.problem is not None:
-            raise batches.problem from None
-        raise
+    callbacks = [SeedEachEpoch(settings.seed), StopOnNaN(), checkpoint, Progress(last), patience]
+    fit(model, batches, done, last, callbacks)
     if patience.stopped:
-        state = read_state(folder)
-        return f"stopped at epoch {state['epoch']}: no better dev score since {state['best_epoch']}"
+        return words_of_stopping(folder)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +21,29 @@ def check(
         Path,
         typer.Argument(
             metavar="DATASET",
-            help="Boxes: YOLO, COCO, Pascal VOC, or a CSV of boxes. Classes: a folder with a "
-            "folder for each class, a CSV of labels, or Tiny-ImageNet's folder.",
+            help="Boxes: YOLO, COCO, Pascal VOC, or a CSV of boxes. Masks: a folder with images "
+            "and masks. Classes: a folder with a folder for each class, a CSV of labels, or "
+            "Tiny-ImageNet's folder.",
         ),
     ],
     pictures: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR", help="Folder of the pictures. Default: looked for near the labels."
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of the masks. Default: masks, or the like, in DATASET."
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Masks: list of the classes, a line each: name, or name R G B. Default: "
+            "classes.txt, labels.txt or labelmap.txt in DATASET.",
         ),
     ] = None,
     sheet: Annotated[
@@ -54,8 +70,10 @@ def check(
     from cvtool.datasets.dataset_check import check_dataset
 
     if not no_sheet:
-        sheet = choose_sheet(sheet, dataset, pictures, overwrite)
-    result = check_dataset(dataset, pictures, progress=console.progress)
+        sheet = choose_sheet(sheet, dataset, (dataset, pictures, masks), overwrite)
+    result = check_dataset(
+        dataset, pictures, masks=masks, classes=classes, progress=console.progress
+    )
     if sheet is not None and not write_sheet(sheet, result, overwrite):
         console.say("no picture can be read, so there is no sheet")
         sheet = None
@@ -72,8 +90,17 @@ def check(
         raise typer.Exit(1)
 
 
-def choose_sheet(sheet: Path | None, dataset: Path, pictures: Path | None, overwrite: bool) -> Path:
-    """The file for the sheet; refused now rather than after the work."""
+def choose_sheet(
+    sheet: Path | None, dataset: Path, checked: Sequence[Path | None], overwrite: bool
+) -> Path:
+    """The file for the sheet; refused now rather than after the work.
+
+    Args:
+        sheet: what the user named.
+        dataset: after which it is called where the user named none.
+        checked: folders that it must not lie in; also files, and None.
+        overwrite: whether it may be there.
+    """
     from cvtool.pictures.writing import check_output_folder, check_suffix, free_name
 
     if sheet is None:
@@ -82,7 +109,7 @@ def choose_sheet(sheet: Path | None, dataset: Path, pictures: Path | None, overw
         sheet = SHEETS / f"{name or 'dataset'}.jpg"
         sheet = sheet if overwrite else free_name(sheet)
     check_suffix(sheet)
-    for folder in (dataset, pictures):
+    for folder in checked:
         # It would be a picture of the data set from now on.
         if (
             folder is not None
@@ -108,7 +135,8 @@ def write_sheet(sheet: Path, result, overwrite: bool) -> bool:
     from cvtool.datasets.contact_sheet import choose_tiles, contact_sheet
     from cvtool.pictures.writing import same_file, write_picture
 
-    pixels = contact_sheet(choose_tiles(result.data, result.faults))
+    present = result.masks.present if result.masks else ()
+    pixels = contact_sheet(choose_tiles(result.data, result.faults, present=present))
     if pixels is None:
         return False
     named = (*result.paths, *(fault.file for fault in result.faults)) if sheet.exists() else ()

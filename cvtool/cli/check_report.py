@@ -23,7 +23,10 @@ def show(result: CheckResult, show_all: bool) -> None:
     pictures = quantity(sum(result.splits.values()), "picture", "pictures")
     classes = quantity(len(result.classes), "class", "classes")
     print(f"{result.dataset}: {result.layout}, {pictures}, {classes}")
-    show_counts(result)
+    if result.masks is None:
+        show_counts(result)
+    else:
+        show_mask_counts(result)
     print(f"faults: {len(result.faults):,}")
     show_findings(result.faults, FAULTS, None if show_all else SHOWN_FAULTS)
     if result.remarks:
@@ -62,6 +65,31 @@ def show_counts(result: CheckResult) -> None:
         )
     if boxes is not None and boxes.crowd:
         print(f"boxes round groups, not counted above: {boxes.crowd:,}")
+
+
+def show_mask_counts(result: CheckResult) -> None:
+    """Print a table of each class's share of the pixels in each split, and of what is void."""
+    masks, splits = result.masks, [*result.splits]
+    columns = [*splits, "all"] if len(splits) > 1 else splits
+    known = {split: sum(by_split[split] for by_split in masks.pixels.values()) for split in splits}
+    every = {split: known[split] + masks.void[split] for split in splits}
+    rows = [
+        (name, *shares(masks.pixels[name], known), *numbers(pictures)[-1:])
+        for name, pictures in result.class_pictures.items()
+    ]
+    rows.append(("void, of all pixels", *shares(masks.void, every), ""))
+    rows.append(("all pictures", *numbers(result.splits), ""))
+    columns = ["class", *columns, "in pictures"]
+    print("share of the pixels that each class has, without void:")
+    console.print_table(console.table(columns, rows, right=columns[1:]))
+
+
+def shares(part: dict[str, int], whole: dict[str, int]) -> list[str]:
+    """The percentage in each split, and of all where there are several splits."""
+    parts, wholes = list(part.values()), list(whole.values())
+    if len(parts) > 1:
+        parts, wholes = [*parts, sum(parts)], [*wholes, sum(wholes)]
+    return [f"{100 * a / max(b, 1):.2f} %" for a, b in zip(parts, wholes, strict=True)]
 
 
 def quantity(count: int, one: str, many: str) -> str:

@@ -22,6 +22,7 @@ from cvtool.cli.options import (
     OverwriteOption,
     SizeOption,
     SourcesArgument,
+    known_classes,
 )
 from cvtool.errors import CvtoolError
 
@@ -124,7 +125,7 @@ def detect(
     if json_array and json_lines:
         raise typer.BadParameter("choose one of --json and --jsonl")
 
-    from cvtool.cli.detect_checks import check_grid, check_show, check_track, known_classes
+    from cvtool.cli.detect_checks import check_grid, check_show, check_track
 
     if show:
         check_show(no_pictures)
@@ -133,9 +134,16 @@ def detect(
     if track:
         check_track(sources)
 
-    from cvtool.cli.detect_files import ResultFiles, own_results, refuse_source_as_output
+    from cvtool.cli.detect_files import ResultFiles
     from cvtool.cli.detect_report import make_record
+    from cvtool.cli.output_files import (
+        add_to_coco,
+        open_coco,
+        own_results,
+        refuse_source_as_output,
+    )
     from cvtool.detection.detector import Detector
+    from cvtool.detection.label_files import coco_annotations
     from cvtool.pictures.sources import count_pictures, read_pictures
     from cvtool.pictures.writing import check_output_folder
 
@@ -193,7 +201,7 @@ def detect(
             seconds = time.perf_counter() - before
             written = files.write(picture, detections, targets)
             if coco is not None:
-                add_to_coco(coco, picture, detections)
+                add_to_coco(coco, picture, coco_annotations(detections, detector.classes))
             report.add(
                 make_record(
                     picture,
@@ -258,27 +266,5 @@ def choose_report(json_array: bool, json_lines: bool, total: int | None):
     """The way to print that the options ask for."""
     from cvtool.cli import detect_report, records
 
-    table = detect_report.SingleTable if total == 1 else detect_report.RunningTable
+    table = detect_report.SingleTable if total == 1 else detect_report.running_table
     return records.json_report(json_array, json_lines) or table()
-
-
-def open_coco(stack: ExitStack, path: Path | None, classes, inputs: list[str], overwrite: bool):
-    """The file of --save-coco, or None."""
-    if path is None:
-        return None
-    from cvtool.detection.label_files import CocoFile
-    from cvtool.errors import OutputError
-    from cvtool.pictures.writing import same_file
-
-    if any(same_file(path, source) for source in inputs):
-        raise OutputError(f"{path}: is an input, never overwritten; name another file")
-    return stack.enter_context(CocoFile(path, classes, overwrite=overwrite))
-
-
-def add_to_coco(coco, picture, detections) -> None:
-    """One picture for --save-coco; frames of a video are told apart by their number."""
-    height, width = picture.pixels.shape[:2]
-    more = {}
-    if picture.frame is not None:
-        more = {"frame": picture.frame, "time": round(picture.time or 0.0, 4)}
-    coco.add(picture.name, height, width, detections, **more)

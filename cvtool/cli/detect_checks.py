@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 import typer
 
-from cvtool.errors import CvtoolError, DeviceError, ModelError
+from cvtool.errors import CvtoolError, DeviceError
 
 
 def check_show(no_pictures: bool) -> None:
@@ -47,25 +47,3 @@ def check_track(sources: Iterable[str]) -> None:
         "--track follows objects through videos and webcams, and the sources are pictures only; "
         "leave it out, or make a video of them"
     )
-
-
-def known_classes(given: str | None, known: tuple[str, ...]) -> list[str] | None:
-    """The classes of --classes as the model spells them.
-
-    Raises:
-        ModelError: the model does not know one; the message offers the nearest names.
-    """
-    if given is None:
-        return None
-    from cvtool.models.near_names import unknown_name
-
-    spelling = {label.casefold(): label for label in known}
-    wanted = []
-    for name in (part.strip() for part in given.split(",")):
-        if name.casefold() in spelling:
-            wanted.append(spelling[name.casefold()])
-        elif name:
-            raise ModelError(f"--classes: {unknown_name('class', name, known)}")
-    if not wanted:
-        raise typer.BadParameter("--classes names no class")
-    return wanted

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cvtool.cli import console
 from cvtool.cli.records import Record, about_picture, milliseconds, size_text
+from cvtool.cli.running_table import RunningTable
 
 if TYPE_CHECKING:
     from cvtool.cli.detect_files import Written
@@ -66,58 +67,34 @@ class SingleTable:
         pass
 
 
-class RunningTable:
-    """A line a picture, printed as they come; a video gets one line at its end."""
+def running_table() -> RunningTable:
+    """A line a picture."""
+    return RunningTable(
+        "objects",
+        lambda record: summarise(record["detections"]),
+        ObjectTally,
+        ("output", "grid"),
+    )
 
-    def __enter__(self) -> RunningTable:
-        self._headed = False
-        self._video: Record | None = None
-        return self
+
+class ObjectTally:
+    """In how many frames of a video each label was seen, or each object where they are tracked."""
+
+    def __init__(self) -> None:
+        self._labels: Counter = Counter()
+        self._objects: defaultdict = defaultdict(Counter)
 
     def add(self, record: Record) -> None:
-        if self._video and self._video["picture"] != record["picture"]:
-            self._end_video()
-        if "frame" in record:
-            self._add_frame(record)
-        else:
-            objects = summarise(record["detections"])
-            self._line(record, milliseconds(record), objects)
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        if self._video and (kind is None or not issubclass(kind, BrokenPipeError)):
-            self._end_video()
-
-    def _add_frame(self, record: Record) -> None:
-        if self._video is None:
-            self._video = record | {"frames": 0, "seconds": 0.0, "labels": Counter()}
-            self._objects = defaultdict(Counter)
-        self._video["frames"] += 1
-        self._video["seconds"] += record["seconds"]
-        self._video["labels"].update({d["label"] for d in record["detections"]})
+        self._labels.update({d["label"] for d in record["detections"]})
         for detection in record["detections"]:
             if "id" in detection:
                 self._objects[detection["id"]][detection["label"]] += 1
 
-    def _end_video(self) -> None:
-        video, self._video = self._video, None
-        frames = video["frames"]
-        labels = video["labels"].most_common()
-        objects = ", ".join(f"{label} in {count}" for label, count in labels) or "nothing"
+    def text(self) -> str:
         if self._objects:
-            objects = count_objects(self._objects.values())
-        each = f"{1000 * video['seconds'] / frames:.0f}"
-        self._line(video, each, f"{frames} frames: {objects}")
-
-    def _line(self, record: Record, duration: str, objects: str) -> None:
-        if not self._headed:
-            print(f"{'picture':40}  {'size':>11}  {'ms':>5}  objects")
-            self._headed = True
-        line = f"{record['picture']:40}  {size_text(record):>11}  {duration:>5}  {objects}"
-        if record["output"]:
-            line += f"  -> {record['output']}"
-        if record.get("grid") and "frame" not in record:
-            line += f", {record['grid']}"
-        print(line)
+            return count_objects(self._objects.values())
+        labels = self._labels.most_common()
+        return ", ".join(f"{label} in {count}" for label, count in labels) or "nothing"
 
 
 def named(detection: Record) -> str:

@@ -11,6 +11,12 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cvtool.cli import console
+from cvtool.cli.evaluate_report import (
+    say_where_classes_differ,
+    show_classification,
+    show_detection,
+    show_segmentation,
+)
 from cvtool.cli.faults import complain_of_faults
 from cvtool.cli.options import (
     Device,
@@ -44,20 +50,22 @@ def evaluate(
         typer.Argument(
             metavar="DATASET",
             help="For a detector: YOLO, COCO, Pascal VOC, or a CSV of boxes. For a classifier: "
-            "a folder with a folder for each class, a CSV, or Tiny-ImageNet's folder.",
+            "a folder with a folder for each class, a CSV, or Tiny-ImageNet's folder. For "
+            "segmentation: a folder with images and masks, or of masks.",
         ),
     ],
     pictures: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Folder of the pictures. Default: looked for near the labels."
+            metavar="DIR",
+            help="Folder of the pictures. Default: looked for near the labels or masks.",
         ),
     ] = None,
     split: Annotated[
         Split | None,
         typer.Option(
             show_default="test, or else dev, or else all",
-            help="Detector: score on this split.",
+            help="Detector, segmentation: score on this split.",
         ),
     ] = None,
     limit: Annotated[
@@ -81,7 +89,7 @@ def evaluate(
             "-o",
             metavar="DIR",
             show_default="evaluation, or the next free evaluation-2, ...",
-            help="Folder for the curves and the worst pictures.",
+            help="Folder for the plots and the worst pictures.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -89,7 +97,7 @@ def evaluate(
 ) -> None:
     """Score a model on a labelled data set.
 
-    Prints the scores, and writes them below --out with curves and the twenty worst
+    Prints the scores, and writes them below --out with plots and the twenty worst
     pictures.
     """
     from cvtool.models.presets import find_model
@@ -138,9 +146,14 @@ def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
         dataset, options.pictures, options.limit, options.split, on_fault=faults.append
     )
     # Now: they may be why there is nothing left to score.
-    complain_of_faults(faults, dataset)
+    complain_of_faults(faults, dataset, options.pictures)
     detector = Detector.load(model, device=options.device, size=options.size)
-    say_where_classes_differ(truths.classes, detector.classes)
+    say_where_classes_differ(
+        truths.classes,
+        detector.classes,
+        "these objects count as missed",
+        "what the model finds of these does not count",
+    )
     problems: list[CvtoolError] = []
     with console.progress("evaluating", len(truths.examples)) as advance:
         result = evaluation.evaluate_detector(
@@ -163,7 +176,9 @@ def evaluate_classification(model: str, dataset: Path, options: Options) -> None
     from cvtool.classification.classifier import Classifier
 
     if options.split is not None:
-        raise typer.BadParameter("--split is for detectors; name the folder of the split instead")
+        raise typer.BadParameter(
+            "--split is for detectors and segmentation; name the folder of the split instead"
+        )
     check_out(options, evaluation.SUMMARY_FILE)
     data = evaluation.read_classification_dataset(dataset, options.pictures, options.limit)
     classifier = Classifier.load(model, device=options.device, size=options.size)
@@ -179,6 +194,46 @@ def evaluate_classification(model: str, dataset: Path, options: Options) -> None
     conclude(result.summary, show_classification, written, options)
     complain_of_pictures(problems)
     if problems:
+        raise typer.Exit(1)
+
+
+def evaluate_segmentation(model: str, dataset: Path, options: Options) -> None:
+    """Score a segmentation model, print and save the result."""
+    from cvtool.datasets.faults import Fault
+    from cvtool.models.presets import find_model
+    from cvtool.segmentation import evaluation
+    from cvtool.segmentation.segmenter import Segmenter
+
+    if options.tta:
+        raise typer.BadParameter("--tta is for classifiers")
+    check_out(options, evaluation.SUMMARY_FILE)
+    faults: list[Fault] = []
+    truths = evaluation.read_segmentation_dataset(
+        dataset,
+        find_model(model).classes,
+        options.pictures,
+        options.limit,
+        options.split,
+        on_fault=faults.append,
+        on_remark=console.say,
+    )
+    complain_of_faults(faults, dataset, options.pictures)
+    segmenter = Segmenter.load(model, device=options.device, size=options.size)
+    say_where_classes_differ(
+        truths.classes[1:],
+        segmenter.classes[1:],
+        "their pixels count as missed",
+        f"what the model takes for these counts as {truths.classes[0]}",
+    )
+    problems: list[CvtoolError] = []
+    with console.progress("evaluating", len(truths.examples)) as advance:
+        result = evaluation.evaluate_segmenter(
+            segmenter, truths, on_picture=advance, on_error=problems.append
+        )
+    written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
+    conclude(result.summary, show_segmentation, written, options)
+    complain_of_pictures(problems)
+    if faults or problems:
         raise typer.Exit(1)
 
 
@@ -212,89 +267,9 @@ def conclude(summary: dict[str, Any], show, written: Sequence[Path], options: Op
         print(f"written: {path}", file=sys.stderr if options.as_json else sys.stdout)
 
 
-def say_where_classes_differ(labelled: Sequence[str], known: Sequence[str]) -> None:
-    """Say what the score leaves out, for classes are matched by name.
-
-    Args:
-        labelled: the data set's classes.
-        known: the model's. That none is labelled is an error, left to the evaluation.
-    """
-    from cvtool.models.near_names import near_names
-
-    unknown = [name for name in labelled if name not in known]
-    if len(unknown) == len(labelled):
-        return
-    if unknown:
-        named = []
-        for name in unknown:
-            near = [other for other in near_names(name, known, 1) if other not in labelled]
-            named.append(f"{name} (but {near[0]})" if near else name)
-        console.say(f"the model does not know {', '.join(named)}; these objects count as missed")
-    unlabelled = [name for name in known if name not in labelled]
-    if unlabelled:
-        console.say(
-            f"the data set does not label {', '.join(unlabelled)}; "
-            "what the model finds of these does not count"
-        )
-
-
-def show_detection(summary: dict[str, Any]) -> None:
-    """Print a detector's scores for people."""
-    rows = [
-        (name, str(row["truths"]), _share(row["ap50"]), _share(row["ap50_95"]))
-        for name, row in summary["per_class"].items()
-    ]
-    rows.append(
-        ("all classes", _total(summary), _share(summary["mAP50"]), _share(summary["mAP50_95"]))
-    )
-    columns = ("class", "objects", "AP50", "AP50-95")
-    console.print_table(console.table(columns, rows, right=columns[1:]))
-    pictures, seconds = summary["pictures"], summary["seconds"]
-    split = f" of the {summary['split']} split" if summary["split"] else ""
-    print(f"model {summary['model']} at {summary['size']} pixels on {summary['engine']}")
-    print(f"{pictures} pictures{split}, {1000 * seconds / max(pictures, 1):.0f} ms each")
-    print(
-        f"precision {_share(summary['precision'])}, recall {_share(summary['recall'])} "
-        f"at --score {summary['best_score']:.2f}, the best balance of the two"
-    )
-
-
-def show_classification(summary: dict[str, Any]) -> None:
-    """Print a classifier's scores for people."""
-    if "top1" in summary:
-        columns = ("class", "pictures", "precision", "recall", "F1")
-        keys = ("precision", "recall", "f1")
-    else:
-        columns = ("label", "pictures", "average precision", "precision", "recall", "F1")
-        keys = ("average_precision", "precision", "recall", "f1")
-    rows = [
-        (name, str(row["pictures"]), *(_share(row[key]) for key in keys))
-        for name, row in summary["per_class"].items()
-    ]
-    console.print_table(console.table(columns, rows, right=columns[1:]))
-    pictures, seconds = summary["pictures"], summary["seconds"]
-    print(f"model {summary['model']} at {summary['size']} pixels on {summary['engine']}")
-    print(f"{pictures} pictures, {1000 * seconds / max(pictures, 1):.0f} ms each")
-    if "top1" in summary:
-        low, high = summary["interval"]
-        print(
-            f"top-1 {_share(summary['top1'])} (95 % interval {low:.3f} to {high:.3f}), "
-            f"top-5 {_share(summary['top5'])}, calibration error {_share(summary['ece'])}"
-        )
-    else:
-        print(
-            f"mean average precision {_share(summary['mean_average_precision'])}, labels right "
-            f"{_share(summary['accuracy'])}, F1 {_share(summary['f1'])}"
-        )
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _total(summary: dict[str, Any]) -> str:
-    return str(sum(row["truths"] for row in summary["per_class"].values()))
-
-
 # One entry a task; the model's own task decides.
-EVALUATORS = {"detect": evaluate_detection, "classify": evaluate_classification}
+EVALUATORS = {
+    "detect": evaluate_detection,
+    "classify": evaluate_classification,
+    "segment": evaluate_segmentation,
+}

@@ -11,16 +11,19 @@ from cvtool.cli import console
 SHOWN = 10
 
 
-def complain_of_faults(faults: Sequence[object], dataset: Path) -> None:
+def complain_of_faults(
+    faults: Sequence[object], dataset: Path, pictures: Path | None = None
+) -> None:
     """Name the first faults of a data set on stderr, and say how many more there are.
 
     Args:
         faults: `cvtool.datasets.faults.Fault`.
-        dataset: what the user named.
+        dataset, pictures: what the user named.
     """
     for fault in faults[:SHOWN]:
         console.complain(fault)
     more = len(faults) - SHOWN
     if more > 0:
         faults_are = "1 more fault" if more == 1 else f"{more:,} more faults"
-        console.complain(f"{dataset}: {faults_are}; cvtool check {dataset} --all shows all")
+        place = f"{dataset}" if pictures is None else f"{dataset} --pictures {pictures}"
+        console.complain(f"{dataset}: {faults_are}; cvtool check {place} --all shows all")

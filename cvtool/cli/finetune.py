@@ -17,13 +17,29 @@ from cvtool.cli.options import JsonOption, OverwriteOption, complete_model
 WITH_RESUME = {"resume", "as_json"}
 
 # Where each task's runs and settings are.
-PACKAGES = {"classify": "classification", "detect": "detection"}
+PACKAGES = {"classify": "classification", "detect": "detection", "segment": "segmentation"}
 
-# Options that one task alone has; of these, what is said about the data rather than the training.
-ONLY = dict.fromkeys(
-    ("target", "unfreeze", "head_epochs", "dropout", "label_smoothing", "human_error"), "classify"
-) | dict.fromkeys(("freeze", "force"), "detect")
-OWN_DATA = {"classify": ("target",), "detect": ("force",)}
+# Options that not every task has; of these, what is said about the data rather than the training.
+ONLY = {
+    **dict.fromkeys(
+        ("target", "unfreeze", "head_epochs", "dropout", "label_smoothing", "human_error"),
+        ("classify",),
+    ),
+    **dict.fromkeys(("freeze", "force"), ("detect", "segment")),
+    **dict.fromkeys(("loss", "boundary"), ("segment",)),
+}
+OWN_DATA = {
+    "classify": ("target",),
+    "detect": ("force",),
+    "segment": ("force", "masks", "classes"),
+}
+# What an error says of a task: whom an option is for, and what a data set has.
+TRAINED = {"classify": "classifiers", "detect": "detectors", "segment": "segmenters"}
+SHOWN = {
+    "classify": "no boxes or masks",
+    "detect": "boxes, which train a detector",
+    "segment": "masks, which train a segmenter",
+}
 
 
 def finetune(
@@ -35,7 +51,7 @@ def finetune(
             show_default=False,
             help="For a classifier: a folder with a folder for each class, or a CSV file of "
             "labels. For a detector: boxes in YOLO's, COCO's or Pascal VOC's layout, or a CSV "
-            "file of boxes.",
+            "file of boxes. For a segmenter: a folder with images and masks.",
         ),
     ] = None,
     out: Annotated[
@@ -53,6 +69,23 @@ def finetune(
         typer.Option(
             metavar="DIR",
             help="Folder of the pictures. Default: looked for near the labels.",
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Segmenter: folder of the masks. Default: masks, or the like, in DATASET.",
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Segmenter: list of the classes, a line each: name, or name R G B. Default: "
+            "classes.txt, labels.txt or labelmap.txt in DATASET.",
             rich_help_panel="Data",
         ),
     ] = None,
@@ -81,7 +114,7 @@ def finetune(
         bool,
         typer.Option(
             "--force",
-            help="Detector: train on the rest, however many pictures have faults.",
+            help="Detector, segmenter: train on the rest, however many pictures have faults.",
             rich_help_panel="Data",
         ),
     ] = False,
@@ -89,7 +122,7 @@ def finetune(
         str | None,
         typer.Option(
             metavar="NAME",
-            show_default="tiny200 or everyday",
+            show_default="tiny200, everyday or everyday-unet",
             help="Start from this model: a preset, a run, or, for a classifier, a network of "
             "keras.applications such as efficientnetv2b0.",
             autocompletion=complete_model,
@@ -100,9 +133,9 @@ def finetune(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Start from random weights: yolo for a detector; lenet5, alexnet, vgg16, "
-            "resnet20, resnet50, inceptionv3, mobilenetv1, mobilenetv2 or efficientnetb0 for a "
-            "classifier.",
+            help="Start from random weights: yolo for a detector; unet for a segmenter; lenet5, "
+            "alexnet, vgg16, resnet20, resnet50, inceptionv3, mobilenetv1, mobilenetv2 or "
+            "efficientnetb0 for a classifier.",
             rich_help_panel="Network",
         ),
     ] = None,
@@ -113,7 +146,8 @@ def finetune(
             max=1024,
             metavar="PIXELS",
             show_default="by the pictures",
-            help="Side of the square that the network sees.",
+            help="Side of the square that the network sees; of a segmenter, the pictures' longer "
+            "side.",
             rich_help_panel="Network",
         ),
     ] = None,
@@ -131,7 +165,7 @@ def finetune(
         Literal["backbone", "none"] | None,
         typer.Option(
             show_default="the backbone at first",
-            help="Detector: what stays as it came.",
+            help="Detector, segmenter: what stays as it came.",
             rich_help_panel="Network",
         ),
     ] = None,
@@ -141,7 +175,8 @@ def finetune(
             min=1,
             metavar="N",
             show_default="by size",
-            help="Passes over the pictures; of a classifier, after the head's.",
+            help="Passes over the pictures; of a classifier, after the head's; of a segmenter, of "
+            "20 steps or more.",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -162,6 +197,24 @@ def finetune(
             metavar="N",
             show_default="by size",
             help="Pictures a step.",
+            rich_help_panel="Training",
+        ),
+    ] = None,
+    loss: Annotated[
+        Literal["cross-entropy", "dice", "cross-entropy+dice", "focal", "tversky"] | None,
+        typer.Option(
+            show_default="cross-entropy+dice",
+            help="Segmenter: what is made small.",
+            rich_help_panel="Training",
+        ),
+    ] = None,
+    boundary: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="X",
+            show_default="0",
+            help="Segmenter: more weight for thin gaps between regions; 10 in U-Net's paper.",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -204,16 +257,18 @@ def finetune(
         typer.Option(help="all shares each batch among the GPUs.", rich_help_panel="Training"),
     ] = "one",
     augment: Annotated[
-        Literal["none", "light", "strong"],
+        Literal["none", "light", "strong"] | None,
         typer.Option(
-            help="How much the training pictures are varied.", rich_help_panel="Regularisation"
+            show_default="light; for few masks strong",
+            help="How much the training pictures are varied.",
+            rich_help_panel="Regularisation",
         ),
-    ] = "light",
+    ] = None,
     weight_decay: Annotated[
         float | None,
         typer.Option(
             metavar="X",
-            show_default="0.02, detector 0.03",
+            show_default="0.02 for a classifier, else 0.03",
             help="Decoupled weight decay.",
             rich_help_panel="Regularisation",
         ),
@@ -240,8 +295,9 @@ def finetune(
         bool | None,
         typer.Option(
             "--balance/--no-balance",
-            show_default="of a detector on",
-            help="Show rare classes more often; of a classifier, all equally often.",
+            show_default="on but for a classifier",
+            help="Show rare classes more often, and give their pixels more weight; of a "
+            "classifier, all equally often.",
             rich_help_panel="Regularisation",
         ),
     ] = None,
@@ -267,11 +323,12 @@ def finetune(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train a classifier or a detector on your own pictures, and write a report.
+    """Train a classifier, detector or segmenter on your own pictures, and write a report.
 
-    What is trained follows from the data set: boxes make a detector. Starts from a
-    trained model; how much of it is trained follows from the number of pictures. Your
-    pictures are not changed. Ctrl-C keeps the best model so far, and --resume goes on.
+    What is trained follows from the data set: boxes make a detector, masks a
+    segmenter. Starts from a trained model; how much of it is trained follows from
+    the number of pictures. Your pictures are not changed. Ctrl-C keeps the best
+    model so far, and --resume goes on.
     The run's folder serves as --model everywhere.
     """
     if (dataset is None) == (resume is None):
@@ -281,7 +338,7 @@ def finetune(
         refuse_more_than_resume(given)
         task = task_of_run(resume)
     else:
-        task = task_of(dataset)
+        task = task_of(dataset, pictures, masks, classes)
         refuse_other_task(given, task, dataset)
         if from_scratch is not None and unfreeze is not None:
             raise typer.BadParameter(
@@ -320,17 +377,22 @@ def finetune(
         raise typer.Exit(130)
 
 
-def task_of(dataset: Path) -> str:
-    """What a data set trains: "detect" where it has boxes, else "classify".
+def task_of(dataset: Path, pictures: Path | None, masks: Path | None, classes: Path | None) -> str:
+    """What a data set trains: "segment" where it has masks, "detect" with boxes, else "classify".
 
+    Args:
+        dataset, pictures, masks, classes: as on the command line.
     Raises:
         DatasetError: there is nothing, of which no option could be said to be wrong.
     """
     from cvtool.datasets.boxed_layouts import may_have_boxes
+    from cvtool.datasets.masked_layout import recognise_masks
     from cvtool.errors import DatasetError
 
     if not os.path.exists(dataset):
         raise DatasetError(f"{dataset}: no such file or folder; check the path")
+    if masks or classes or recognise_masks(dataset, pictures):
+        return "segment"
     return "detect" if may_have_boxes(dataset) else "classify"
 
 
@@ -361,13 +423,12 @@ def options_given(ctx: typer.Context) -> set[str]:
 
 
 def refuse_other_task(given: set[str], task: str, dataset: Path) -> None:
-    """Options of another task would be ignored, so they are refused."""
+    """Options of other tasks would be ignored, so they are refused."""
     for name in sorted(given):
-        if name in ONLY and ONLY[name] != task:
-            what = "boxes, which train a detector" if task == "detect" else "no boxes"
-            only = "detectors" if ONLY[name] == "detect" else "classifiers"
+        if name in ONLY and task not in ONLY[name]:
+            only = " and ".join(TRAINED[other] for other in ONLY[name])
             option = f"--{name.replace('_', '-')}"
-            raise typer.BadParameter(f"{option} is for {only}, and {dataset} has {what}")
+            raise typer.BadParameter(f"{option} is for {only}, and {dataset} has {SHOWN[task]}")
 
 
 def refuse_more_than_resume(given: set[str]) -> None:

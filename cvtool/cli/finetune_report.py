@@ -13,7 +13,7 @@ def summary_of(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
     """What --json prints."""
     keys = ("name", "task", "model", "chosen", "how", "scores", "scored_split", "diagnosis")
     keys += ("minutes", "stopped", "finished")
-    keys += ("score", "per_class") if run["task"] == "detect" else ()
+    keys += {"detect": ("score", "per_class"), "segment": ("per_class",)}.get(run["task"], ())
     counts = {name: len(part["files"]) for name, part in run["splits"].items()}
     return {"run": str(folder), "pictures": counts} | {key: run[key] for key in keys}
 
@@ -51,6 +51,9 @@ def columns_of(run: dict[str, Any]) -> tuple[tuple[str, ...], Callable]:
     if run["task"] == "detect":
         columns = ("mAP50", "95 % interval", "mAP50-95", "precision", "recall", "F1")
         return columns, with_interval("mAP50", "mAP50_95", "precision", "recall", "f1")
+    if run["task"] == "segment":
+        columns = ("mIoU", "95 % interval", "foreground IoU", "pixels right")
+        return columns, with_interval("miou", "foreground_iou", "pixel_accuracy")
     if run["several"]:
         columns = ("mean average precision", "labels right", "F1")
         return columns, shares("mean_average_precision", "accuracy", "f1")

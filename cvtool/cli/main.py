@@ -21,6 +21,7 @@ from cvtool.cli.doctor import doctor
 from cvtool.cli.evaluate import evaluate
 from cvtool.cli.finetune import finetune
 from cvtool.cli.models import models_app
+from cvtool.cli.segment import segment
 from cvtool.errors import CvtoolError
 
 # The base of Typer's errors of wrong usage, which Typer itself does not export.
@@ -122,6 +123,7 @@ def options(
 # In the order in which a newcomer meets them, which is the order of --help.
 app.command()(detect)
 app.command()(classify)
+app.command()(segment)
 app.command()(check)
 app.command()(convert)
 app.command()(finetune)

@@ -150,8 +150,15 @@ def build_classifier(preset: Any) -> Any:
     return build(preset)
 
 
+def build_segmenter(preset: Any) -> Any:
+    """The network of a segmenter's preset."""
+    from cvtool.segmentation.segmenter import build
+
+    return build(preset)
+
+
 # One entry a task; the model's own task decides.
-BUILDERS = {"detect": build_detector, "classify": build_classifier}
+BUILDERS = {"detect": build_detector, "classify": build_classifier, "segment": build_segmenter}
 
 
 def show(summary: dict[str, Any]) -> None:

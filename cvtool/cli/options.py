@@ -34,6 +34,29 @@ def check_size(size: int | None) -> int | None:
     return size
 
 
+def known_classes(given: str | None, known: tuple[str, ...]) -> list[str] | None:
+    """The classes of --classes as the model spells them.
+
+    Raises:
+        ModelError: the model does not know one; the message offers the nearest names.
+    """
+    if given is None:
+        return None
+    from cvtool.errors import ModelError
+    from cvtool.models.near_names import unknown_name
+
+    spelling = {label.casefold(): label for label in known}
+    wanted = []
+    for name in (part.strip() for part in given.split(",")):
+        if name.casefold() in spelling:
+            wanted.append(spelling[name.casefold()])
+        elif name:
+            raise ModelError(f"--classes: {unknown_name('class', name, known)}")
+    if not wanted:
+        raise typer.BadParameter("--classes names no class")
+    return wanted
+
+
 SourcesArgument = Annotated[
     list[str],
     typer.Argument(
@@ -60,6 +83,17 @@ SizeOption = Annotated[
         callback=check_size,
         help="Side of the square that the network sees, a multiple of 32; "
         "larger finds smaller objects and takes longer. Default: the model's own.",
+    ),
+]
+LongSideOption = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        min=32,
+        max=LARGEST_SIZE,
+        metavar="PIXELS",
+        help="Longer side of the picture that the network sees; larger sees finer detail and "
+        "takes longer. Default: the model's own.",
     ),
 ]
 ViewSizeOption = Annotated[

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from PIL import Image, ImageDraw
 from cvtool.datasets.boxed import DetectionDataset
 from cvtool.datasets.faults import FAULTS, Fault
 from cvtool.datasets.labelled import LabelledPictures
+from cvtool.datasets.mask_files import read_mask
+from cvtool.datasets.masked import MaskDataset
 from cvtool.datasets.picture_checks import short_names
 from cvtool.errors import PictureError
 from cvtool.pictures.drawing import draw_boxes
 from cvtool.pictures.fonts import choose_font, font_of
+from cvtool.pictures.mask_drawing import draw_mask
 from cvtool.pictures.reading import read_picture
 
 _GROUND, _TILE_GROUND = (255, 255, 255), (236, 236, 236)
@@ -38,8 +42,9 @@ class Tile:
         name: of the picture, as the caption gives it.
         words: what its labels say of the whole picture.
         boxes: float (N, 4) x1, y1, x2, y2 in pixels of the picture.
-        labels: N class names.
+        labels: N class names; with a mask, the names of the class ids.
         fault: what is wrong, "" where nothing is.
+        mask: function that reads the class ids, uint8 (H, W); None where there are none.
     """
 
     path: Path
@@ -48,13 +53,16 @@ class Tile:
     boxes: np.ndarray
     labels: tuple[str, ...]
     fault: str = ""
+    mask: Callable[[], np.ndarray] | None = None
 
 
 def choose_tiles(
-    data: DetectionDataset | LabelledPictures,
+    data: DetectionDataset | LabelledPictures | MaskDataset,
     faults: Sequence[Fault] = (),
     count: int = 24,
     seed: int = 0,
+    *,
+    present: Sequence[set[int]] = (),
 ) -> list[Tile]:
     """Choose pictures that show what is in a data set.
 
@@ -66,27 +74,27 @@ def choose_tiles(
         faults: found in it; those of pictures that are not in `data` are passed over.
         count: of pictures, where the data set has so many.
         seed: of the choice.
+        present: for masks, the ids of the classes in each picture.
     """
-    paths = [example.path for example in data.examples] if _boxed(data) else list(data.paths)
+    labelled = isinstance(data, LabelledPictures)
+    paths = list(data.paths) if labelled else [example.path for example in data.examples]
     names = short_names(paths)
     wrong = _one_fault_each(faults)
     position = {path: number for number, path in enumerate(paths)}
     faulty = [position[path] for path in wrong if path in position][: count // 2]
-    chosen = _covering(_classes_of(data), len(data.classes), faulty, count, seed)
+    classes_of = present if isinstance(data, MaskDataset) else _classes_of(data)
+    chosen = _covering(classes_of, len(data.classes), faulty, count, seed)
     tiles = []
     for number in chosen:
         fault = wrong.get(paths[number])
         message = fault.message if fault else ""
-        tiles.append(
-            _boxed_tile(data, number, names[number], message)
-            if _boxed(data)
-            else _labelled_tile(data, number, names[number], message)
-        )
+        if isinstance(data, MaskDataset):
+            tiles.append(_masked_tile(data, number, names[number], message, present[number]))
+        elif labelled:
+            tiles.append(_labelled_tile(data, number, names[number], message))
+        else:
+            tiles.append(_boxed_tile(data, number, names[number], message))
     return tiles
-
-
-def _boxed(data: DetectionDataset | LabelledPictures) -> bool:
-    return isinstance(data, DetectionDataset)
 
 
 def _one_fault_each(faults: Sequence[Fault]) -> dict[Path, Fault]:
@@ -100,7 +108,7 @@ def _one_fault_each(faults: Sequence[Fault]) -> dict[Path, Fault]:
 
 
 def _classes_of(data: DetectionDataset | LabelledPictures) -> list[set[int]]:
-    if _boxed(data):
+    if isinstance(data, DetectionDataset):
         return [set(example.class_ids.tolist()) for example in data.examples]
     if data.several:
         return [set(np.flatnonzero(row == 1).tolist()) for row in data.labels]
@@ -155,8 +163,22 @@ def _labelled_tile(data: LabelledPictures, number: int, name: str, fault: str) -
     return Tile(data.paths[number], name, words, np.zeros((0, 4)), (), fault)
 
 
+def _masked_tile(data: MaskDataset, number: int, name: str, fault: str, present: set[int]) -> Tile:
+    example = data.examples[number]
+    shown = ", ".join(data.classes[label] for label in sorted(present - {0})) or "background only"
+    return Tile(
+        path=example.path,
+        name=name,
+        words=f"{example.split}, {shown}" if example.split else shown,
+        boxes=np.zeros((0, 4)),
+        labels=data.classes,
+        fault=fault,
+        mask=partial(read_mask, example.mask, data.colours, len(data.classes)),
+    )
+
+
 def contact_sheet(tiles: Sequence[Tile], columns: int = 6, side: int = 320) -> np.ndarray | None:
-    """Lay out pictures with their boxes and captions, row by row.
+    """Lay out pictures with their boxes or masks and captions, row by row.
 
     Args:
         tiles: the pictures; those that cannot be read are left out.
@@ -209,12 +231,15 @@ def _write(sheet: Image.Image, lines: Sequence[Line], left: int, top: int) -> No
 
 
 def _drawn(tile: Tile, side: int) -> np.ndarray:
-    """The picture fitted into a square, with its boxes; lines and letters suit that size."""
+    """The picture fitted into a square, with its labels; lines and letters suit that size."""
     pixels = read_picture(tile.path)
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     fitted = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    if tile.mask is not None:
+        mask = Image.fromarray(tile.mask()).resize(size, Image.Resampling.NEAREST)
+        return draw_mask(fitted, np.asarray(mask), tile.labels)
     return draw_boxes(fitted, tile.boxes * scale, tile.labels)
 
 

@@ -1,4 +1,4 @@
-"""The whole check of a data set, with boxes or with classes. Nothing of it is changed."""
+"""The whole check of a data set of boxes, masks or classes. Nothing of it is changed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from cvtool.datasets.boxed_layouts import may_have_boxes, read_boxed
 from cvtool.datasets.class_counts import Counts, class_remarks, count_classes, splits_of
 from cvtool.datasets.faults import FAULTS, Fault
 from cvtool.datasets.labelled import LabelledPictures, read_labelled
+from cvtool.datasets.mask_checks import MaskChecks, check_masks
+from cvtool.datasets.masked import MaskDataset
+from cvtool.datasets.masked_layout import LAYOUT, read_masked, recognise_masks
 from cvtool.datasets.picture_checks import (
     PictureChecks,
     check_pictures,
@@ -39,11 +42,13 @@ class CheckResult:
         layout: in words, such as "YOLO" or "class folders".
         splits: split -> number of pictures; "unsplit" where the data set says nothing.
         class_pictures: class -> split -> number of pictures that show it.
-        boxes: numbers and sizes of the boxes; None for a set with classes only.
+        boxes: numbers and sizes of the boxes; None for a set without.
         faults: what must be mended, in the order of FAULTS.
         remarks: what a person should know, in the order of REMARKS.
         data: the data set as it was read, and was counted: without what has a fault, save boxes
             that were cut at the edge of their picture.
+        masks: numbers of pixels, and the classes in each picture of `data`; None for a set
+            without masks.
     """
 
     dataset: Path
@@ -53,11 +58,14 @@ class CheckResult:
     boxes: BoxChecks | None
     faults: tuple[Fault, ...]
     remarks: tuple[Remark, ...]
-    data: DetectionDataset | LabelledPictures
+    data: DetectionDataset | LabelledPictures | MaskDataset
+    masks: MaskChecks | None = None
 
     @property
     def task(self) -> str:
-        """What the set can train: "detect" or "classify"."""
+        """What the set can train: "detect", "segment" or "classify"."""
+        if self.masks is not None:
+            return "segment"
         return "classify" if self.boxes is None else "detect"
 
     @property
@@ -81,18 +89,22 @@ class CheckResult:
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON has it, see docs/check.md."""
         classes = {name: {"pictures": self.class_pictures[name]} for name in self.classes}
-        boxes = {}
+        more = {}
         if self.boxes is not None:
             for name, row in classes.items():
                 row["boxes"] = self.boxes.counts[name]
-            boxes = {"sizes": self.boxes.sizes, "crowd": self.boxes.crowd}
+            more = {"sizes": self.boxes.sizes, "crowd": self.boxes.crowd}
+        if self.masks is not None:
+            for name, row in classes.items():
+                row["pixels"] = self.masks.pixels[name]
+            more = {"void": self.masks.void}
         return {
             "dataset": str(self.dataset),
             "task": self.task,
             "layout": self.layout,
             "pictures": self.splits,
             "classes": classes,
-            **boxes,
+            **more,
             "faults": [
                 {
                     "kind": fault.kind,
@@ -126,14 +138,21 @@ def _silent(description: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def check_dataset(
-    path: str | Path, pictures: str | Path | None = None, *, progress: Progress = _silent
+    path: str | Path,
+    pictures: str | Path | None = None,
+    *,
+    masks: str | Path | None = None,
+    classes: str | Path | None = None,
+    progress: Progress = _silent,
 ) -> CheckResult:
     """Read a data set of any known layout and every picture of it, and say what is wrong.
 
     Args:
-        path: pictures with boxes (see `boxed_layouts.read_boxed`) or with classes (see
-            `labelled.read_labelled`).
+        path: pictures with boxes (see `boxed_layouts.read_boxed`), with masks (see
+            `masked_layout.read_masked`) or with classes (see `labelled.read_labelled`).
         pictures: the pictures' folder, where it is not found from the labels.
+        masks, classes: the masks' folder and the list of their classes, likewise; where one is
+            given, the set is one of masks.
         progress: function(description, total) -> context manager of a function to call at each
             picture, for a progress bar.
     Raises:
@@ -142,6 +161,8 @@ def check_dataset(
     path = Path(path)
     if not path.exists():
         raise DatasetError(f"{path}: no such file or folder; check the path")
+    if masks or classes or recognise_masks(path, pictures):
+        return _check_masked(path, pictures, masks, classes, progress)
     if not may_have_boxes(path):
         return _check_labelled(path, read_labelled(path, pictures), progress)
     faults: list[Fault] = []
@@ -167,6 +188,45 @@ def _check_boxed(
         faults=_sorted(faults, FAULTS),
         remarks=_sorted(boxes.remarks + picture_remarks(checks, paths, splits), REMARKS),
         data=data,
+    )
+
+
+def _check_masked(
+    path: Path,
+    pictures: str | Path | None,
+    masks: str | Path | None,
+    classes: str | Path | None,
+    progress: Progress,
+) -> CheckResult:
+    faults: list[Fault] = []
+    remarks: list[Remark] = []
+    data = read_masked(
+        path,
+        pictures=pictures,
+        masks=masks,
+        classes=classes,
+        on_fault=faults.append,
+        on_remark=remarks.append,
+    )
+    paths = [example.path for example in data.examples]
+    splits = [example.split for example in data.examples]
+    checks, readable, damaged = _look(paths, progress)
+    data = data.subset(readable)
+    shapes = [(height, width) for width, height in checks.sizes[readable].tolist()]
+    with progress("checking masks", len(data.examples)) as advance:
+        found = check_masks(data, shapes, on_mask=advance)
+    data = data.subset(found.sound)
+    remarks += found.remarks + picture_remarks(checks, paths, splits)
+    return CheckResult(
+        dataset=path,
+        layout=LAYOUT,
+        splits=splits_of([example.split for example in data.examples]),
+        class_pictures=found.pictures,
+        boxes=None,
+        faults=_sorted([*faults, *damaged, *found.faults], FAULTS),
+        remarks=_sorted(remarks, REMARKS),
+        data=data,
+        masks=found,
     )
 
 

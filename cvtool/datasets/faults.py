@@ -12,12 +12,15 @@ from cvtool.errors import DatasetError
 FAULTS = {
     "missing picture": "pictures that are not there",
     "unreadable picture": "pictures that cannot be read",
+    "missing mask": "pictures without a mask",
     "wrong size": "pictures of another size than their labels say",
     "unreadable label": "labels that cannot be understood",
-    "unknown class": "boxes of unknown classes",
+    "unknown class": "boxes or pixels of unknown classes",
+    "all void": "masks that are void everywhere",
     "outside": "boxes outside of their picture",
     "no area": "boxes without area",
-    "twice": "pictures or boxes that are listed twice",
+    "twice": "pictures, masks or boxes that are there twice",
+    "one picture": "sets of a single picture",
 }
 
 

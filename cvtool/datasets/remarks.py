@@ -15,7 +15,8 @@ REMARKS = {
     "duplicate": "pictures that are there more than once, the same or nearly so",
     "tiny": "boxes under 8 x 8 px at size 320, which the default detector can hardly see",
     "whole picture": "boxes that fill the whole picture",
-    "empty": "pictures without boxes",
+    "empty": "pictures without boxes, or whose mask is background only",
+    "unmasked": "pictures without a mask, where that is no fault",
     "odd": "pictures of an odd size or shape",
 }
 

@@ -10,11 +10,11 @@ import numpy as np
 from cvtool.detection.decoding import decode, select
 from cvtool.detection.grid import prediction_grid
 from cvtool.detection.letterbox import letterbox, unletterbox_boxes
-from cvtool.detection.tiling import tile_boxes
 from cvtool.engines import LiteRTEngine, TensorFlowEngine, choose_engine
 from cvtool.errors import CvtoolError, ModelError
 from cvtool.models.near_names import unknown_name
 from cvtool.models.presets import find_model, preset_file
+from cvtool.pictures.tiling import tile_boxes
 
 # The least score of a box that is kept, where a model's description names none of its own.
 USUAL_SCORE = 0.25

@@ -13,6 +13,7 @@ import numpy as np
 from cvtool.datasets.boxed import DetectionDataset, Example
 from cvtool.datasets.boxed_layouts import read_boxed
 from cvtool.datasets.faults import Fault, OnFault, refuse
+from cvtool.datasets.scored_part import scored_part, split_of
 from cvtool.detection.metrics import (
     Curve,
     PictureErrors,
@@ -84,20 +85,7 @@ def read_detection_dataset(
     """
     faults: list[Fault] = []
     whole = read_boxed(path, pictures, on_fault=faults.append)
-    splits = [example.split for example in whole.examples]
-    if split is not None and split not in splits:
-        others = ", ".join(sorted(set(splits) - {""})) or "none at all"
-        raise DatasetError(f"{path}: has no split {split} (its splits: {others})")
-    if split is None:
-        split = next((name for name in ("test", "dev") if name in splits), None)
-    chosen = [at for at, name in enumerate(splits) if split in (None, name)]
-    dataset = whole.subset(chosen[:limit])
-    others = {example.path for example in whole.examples}
-    others -= {example.path for example in dataset.examples}
-    for fault in faults:
-        if fault.split in ("", split or fault.split) and fault.picture not in others:
-            on_fault(fault)
-    return dataset
+    return scored_part(whole, path, split, faults, on_fault, lambda positions: positions[:limit])
 
 
 def evaluate_detector(
@@ -154,7 +142,7 @@ def evaluate_detector(
     summary, curves = evaluate_with_curves(dataset, predictions)
     worst = worst_pictures(dataset, predictions, WORST, min_score=summary["best_score"])
     summary |= {
-        "split": _split_of(dataset),
+        "split": split_of(dataset),
         "unreadable": len(paths) - len(read),
         "seconds": round(seconds, 3),
         "model": detector.model_name,
@@ -162,12 +150,6 @@ def evaluate_detector(
         "size": detector.size,
     }
     return Evaluation(summary, curves, worst, dataset, predictions)
-
-
-def _split_of(dataset: DetectionDataset) -> str | None:
-    """The split that all pictures are in, None where there is none."""
-    splits = {example.split for example in dataset.examples}
-    return (splits.pop() or None) if len(splits) == 1 else None
 
 
 def check_size(example: Example, pixels: np.ndarray) -> None:

@@ -18,6 +18,7 @@ import cv2
 import keras
 import numpy as np
 
+from cvtool.backbones import freeze_backbone
 from cvtool.datasets.boxed import DetectionDataset
 from cvtool.detection.batches import AUGMENTATIONS, DetectionBatches
 from cvtool.detection.detector import build
@@ -26,14 +27,13 @@ from cvtool.detection.metrics import evaluate_detections
 from cvtool.detection.preparation import dataset_from
 from cvtool.detection.scoring import predict_dataset
 from cvtool.detection.settings import settings_from
-from cvtool.detection.transfer import freeze_backbone, transferred
+from cvtool.detection.transfer import transferred
 from cvtool.detection.yolo import yolo
-from cvtool.errors import CvtoolError
 from cvtool.models.presets import find_model, preset_file
-from cvtool.training.checkpoints import Checkpoint, averaged_weights, read_state, resume
+from cvtool.training.checkpoints import Checkpoint, read_state, resume
 from cvtool.training.devices import scope_of, training_strategy
 from cvtool.training.memory import BoundedCache
-from cvtool.training.optimizers import exclude_small, optimizer_named, schedule_named
+from cvtool.training.phases import compile_phase, fit, keep_average, phases_of, words_of_stopping
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress
 from cvtool.training.stopping import StopOnNaN, StopWithoutGain
@@ -72,22 +72,6 @@ class Training:
     cache: BoundedCache = field(default_factory=BoundedCache)
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Some epochs in a row that are trained alike.
-
-    Attributes:
-        start, end: epochs done before and after it.
-        frozen: the backbone is frozen.
-        rate: the highest learning rate.
-    """
-
-    start: int
-    end: int
-    frozen: bool
-    rate: float
-
-
 def open_training(folder, run):
     """Make a Training of a run folder and the content of its run.json."""
     classes = tuple(run["classes"])
@@ -101,17 +85,6 @@ def open_training(folder, run):
         classes=classes,
         splits={name: dataset_from(part, classes, name) for name, part in run["splits"].items()},
     )
-
-
-def phases_of(training):
-    """The phases of a training, in order."""
-    chosen = training.chosen
-    frozen, epochs = chosen["frozen_epochs"], chosen["epochs"]
-    phases = [
-        Phase(0, frozen, True, chosen["learning_rate"]),
-        Phase(frozen, epochs, False, chosen["released_rate"]),
-    ]
-    return [phase for phase in phases if phase.start < phase.end]
 
 
 def train(training, *, say):
@@ -137,7 +110,7 @@ def train(training, *, say):
         done = read_state(training.folder)["epoch"]
         if done:
             say(f"going on after epoch {done} of {training.chosen['epochs']}")
-        for phase in phases_of(training):
+        for phase in phases_of(training.chosen):
             if done > phase.end:
                 continue
             stopped = train_phase(training, network, phase, say)
@@ -184,20 +157,8 @@ def train_phase(training, network, phase, say):
         (plain_from, phase.end, plain),
     ]
     steps = len(training_batches(training, phase.start, plain))
-    total = steps * (phase.end - phase.start)
-    schedule = schedule_named(
-        settings.schedule, phase.rate, total, min(round(total * settings.warmup), 3 * steps)
-    )
-    optimizer = optimizer_named(
-        settings.optimizer,
-        schedule,
-        weight_decay=settings.weight_decay,
-        # The average reaches over two epochs, or over what smooths the noise of the steps.
-        ema_momentum=1 - 1 / min(500, max(50, 2 * steps)),
-    )
-    exclude_small(optimizer, network)
     loss = YoloLoss(training.anchors, chosen["size"], len(training.classes), training.strides)
-    network.compile(optimizer, loss)
+    compile_phase(network, phase, settings, steps, loss)
     if done > phase.start:
         resume(network, folder)
     elif not scratch:
@@ -217,45 +178,9 @@ def train_phase(training, network, phase, say):
         fit(network, batches, done, end, [StopOnNaN(), checkpoint, progress, patience])
         done = end
         if patience.stopped:
-            state = read_state(folder)
-            return (
-                f"stopped at epoch {state['epoch']}: no better dev score since "
-                f"{state['best_epoch']}"
-            )
+            return words_of_stopping(folder)
     keep_average(network)
     return None
-
-
-def keep_average(network):
-    """Replace the weights by the optimiser's moving average of them."""
-    with averaged_weights(network):
-        average = network.get_weights()
-    network.set_weights(average)
-
-
-def fit(network, batches, done, end, callbacks):
-    """Train from one epoch to another.
-
-    Raises:
-        CvtoolError: from a thread that prepares batches, as it was raised there.
-    """
-    try:
-        network.fit(
-            batches,
-            initial_epoch=done,
-            epochs=end,
-            verbose=0,
-            # The batches are shuffled already, in a way that a resumed run repeats.
-            shuffle=False,
-            callbacks=callbacks,
-        )
-    except CvtoolError:
-        raise
-    except Exception:
-        # What a loader's thread raised reaches us in the framework's own words.
-        if batches.problem is not None:
-            raise batches.problem from None
-        raise
 
 
 def training_batches(training, epoch, augmentation):

@@ -13,11 +13,8 @@ from cvtool.datasets.faults import Fault
 from cvtool.datasets.picture_checks import check_pictures, describe_checks
 from cvtool.datasets.splitting import homes, split_up
 from cvtool.errors import DatasetError
+from cvtool.training.faults import affected, judge_faults, key_of
 from cvtool.training.page import counted
-
-# Pictures with faults may make up at most this share of a data set without --force.
-TOLERATED = 0.05
-FAULTS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +70,8 @@ def prepare(
         Fault("unreadable picture", paths[index], reason, picture=paths[index])
         for index, reason in checks.corrupt
     ]
-    remarks = judge_faults(faults, paths, dataset, test, force=force, say=say)
+    commands = [f"cvtool check {one} --all" for one in (dataset, test) if one is not None]
+    remarks = judge_faults(faults, paths, dataset, commands, force=force, say=say)
     bad = {affected(fault) for fault in faults}
     kept = np.array([i for i, path in enumerate(paths) if key_of(path) not in bad], np.int64)
     given = [example.split for example in data.examples]
@@ -97,52 +95,6 @@ def prepare(
         words = counted(empty, "training picture", "training pictures")
         remarks.append(f"background: {words} without boxes")
     return Prepared(data.classes, parts, remarks, how)
-
-
-def judge_faults(faults, paths, dataset, test=None, *, force, say):
-    """Tell of faults, and refuse a data set of which too much is affected.
-
-    Args:
-        faults: list of Fault.
-        paths: of the pictures that the readers gave back.
-        dataset, test: what messages name; `test` may be None.
-        force, say: see `prepare`.
-    Returns:
-        remarks for the report.
-    Raises:
-        DatasetError: over 5 % of the pictures are affected, and not `force`.
-    """
-    if not faults:
-        return []
-    sets = [dataset] if test is None else [dataset, test]
-    commands = " and ".join(f"cvtool check {one} --all" for one in sets)
-    for fault in faults[:FAULTS_SHOWN]:
-        say(str(fault))
-    if len(faults) > FAULTS_SHOWN:
-        say(f"... and {len(faults) - FAULTS_SHOWN:,} more; all of them: {commands}")
-    bad = {affected(fault) for fault in faults}
-    # Those that are missing or of another size are not among the paths.
-    share = len(bad) / len(bad | {key_of(path) for path in paths})
-    words = f"{counted(len(bad), 'picture', 'pictures')} with faults ({100 * share:.1f} %)"
-    if share > TOLERATED and not force:
-        raise DatasetError(
-            f"{dataset}: {words}; see all with: {commands} - mend them, or train on the rest "
-            "with --force"
-        )
-    first = f"{faults[0]}" + (f", and {len(faults) - 1:,} more" if len(faults) > 1 else "")
-    return [f"{words} left out: {first}"]
-
-
-def affected(fault):
-    """What tells the picture of a fault from others; a line that names none counts as one."""
-    if fault.picture is None and fault.line is not None:
-        return f"{key_of(fault.file)}:{fault.line}"
-    return key_of(fault.picture or fault.file)
-
-
-def key_of(path):
-    """What tells one file from another, whatever way it was named."""
-    return str(Path(path).absolute())
 
 
 def present(data):

@@ -9,12 +9,10 @@ import cv2
 import numpy as np
 
 from cvtool.pictures.drawing import draw_boxes
+from cvtool.training.sheets import lay_out
 
 if TYPE_CHECKING:
     from cvtool.detection.batches import DetectionBatches
-
-_GROUND = 255
-_GAP = 6
 
 
 def training_sheet(
@@ -40,17 +38,13 @@ def training_sheet(
         PictureError: a picture cannot be read.
     """
     rng = np.random.default_rng(seed)
-    columns = int(np.ceil(count**0.5))
-    rows = -(-count // columns)
-    step = side + _GAP
     scale = side / batches.size
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    sheet = np.full((rows * step + _GAP, columns * step + _GAP, 3), _GROUND, np.uint8)
+    squares = []
     for number in range(count):
         index = batches.order[number % len(batches.order)]
         pixels, boxes, class_ids = batches.sample(index, rng)
         shown = cv2.resize(pixels, (side, side), interpolation=smooth)
-        drawn = draw_boxes(shown, boxes * scale, [classes[class_id] for class_id in class_ids])
-        top, left = (_GAP + place * step for place in divmod(number, columns))
-        sheet[top : top + side, left : left + side] = drawn
-    return sheet
+        names = [classes[class_id] for class_id in class_ids]
+        squares.append(draw_boxes(shown, boxes * scale, names))
+    return lay_out(squares, side)

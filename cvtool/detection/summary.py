@@ -11,6 +11,7 @@ from cvtool.datasets.boxed import DetectionDataset
 from cvtool.detection.matching import count_truths, match, mean_average_precision
 from cvtool.detection.metrics import Curve, Prediction, evaluate_with_curves
 from cvtool.errors import DatasetError
+from cvtool.training.intervals import ROUNDS, basic_interval, drawn_pictures
 
 
 def summarise(
@@ -77,15 +78,12 @@ def bootstrap_interval(
     predictions: Sequence[Prediction],
     *,
     seed: int = 0,
-    rounds: int = 200,
+    rounds: int = ROUNDS,
 ) -> tuple[float, float]:
     """The 95 % interval of mAP50, by drawing the pictures again.
 
-    In each of the rounds as many pictures as there are are drawn with replacement, and the
-    spread of their scores is laid round the score the other way about (the basic bootstrap:
-    Davison and Hinkley 1997, "Bootstrap Methods and their Application", section 5.2). That
-    way about, because mAP50 comes out higher on fewer different pictures, of a draw as of
-    the world. Of classes with fewer than about ten objects the interval is still too narrow.
+    See `training.intervals.basic_interval`. Of classes with fewer than about ten objects the
+    interval is still too narrow.
 
     Args:
         dataset, predictions: as for `metrics.evaluate_detections`.
@@ -106,17 +104,10 @@ def bootstrap_interval(
         weights = drawn[matches.pictures]
         return mean_average_precision(matches.class_ids, matches.right, drawn @ truths, weights)
 
-    rng, pictures = np.random.default_rng(seed), len(truths)
-    draws = (
-        np.bincount(rng.integers(pictures, size=pictures), minlength=pictures)
-        for _ in range(rounds)
-    )
-    measured = score(np.ones(pictures, int))
     # Draws of nothing but pictures without objects tell nothing.
-    values = [score(drawn) for drawn in draws if (drawn @ truths).any()] or [measured]
-    bottom, top = np.percentile(values, [2.5, 97.5])
-    low, high = 2 * measured - top, 2 * measured - bottom
-    return float(max(0, min(low, measured))), float(min(1, max(high, measured)))
+    draws = drawn_pictures(len(truths), seed=seed, rounds=rounds)
+    values = [score(drawn) for drawn in draws if (drawn @ truths).any()]
+    return basic_interval(score(np.ones(len(truths), int)), values)
 
 
 def _place(curves: Mapping[str, Curve], score: float) -> int:

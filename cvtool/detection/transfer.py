@@ -7,8 +7,7 @@ import numpy as np
 
 from cvtool.detection.yolo import PriorBias, yolo
 
-# The backbone inside the network, and the layers whose channels depend on the classes.
-BACKBONE = "csp"
+# The layers whose channels depend on the classes.
 HEADS = ("head3_conv", "head4_conv", "head5_conv")
 BOX_AND_OBJECTNESS = 5
 
@@ -61,21 +60,3 @@ def remade(weights, old_classes, new_classes, num_anchors):
             known = BOX_AND_OBJECTNESS + list(old_classes).index(name)
             new[..., BOX_AND_OBJECTNESS + number] = old[..., known]
     return new.reshape(*shape, -1)
-
-
-def freeze_backbone(network, frozen):
-    """Freeze the backbone, or release it but for its batch-norm layers.
-
-    Their statistics come from many more pictures than a new set has.
-
-    Args:
-        network: keras.Model of `yolo`.
-        frozen: whether all of the backbone stays as it is.
-    """
-    network.trainable = True
-    backbone = network.get_layer(BACKBONE)
-    backbone.trainable = not frozen
-    if not frozen:
-        for layer in backbone.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False

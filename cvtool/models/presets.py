@@ -41,9 +41,10 @@ class Preset:
 
     Attributes:
         name: what `--model` takes.
-        task: "detect", "classify"; which command the model is for.
+        task: "detect", "classify", "segment"; which command the model is for.
         files: by kind: "litert" for the LiteRT interpreter, "weights" for Keras.
-        size: side of the square that the network sees by default, pixels.
+        size: side of the square that the network sees by default, pixels; for segmentation,
+            the longer side of the picture that it sees.
         classes: labels in the order of the class numbers.
         architecture: what to build the network with, as its builder takes it.
         anchors: detection only: for each scale, (width, height) of its anchors in
@@ -241,6 +242,9 @@ def _preset(
         raise ValueError("its architecture is no object")
     if not all(isinstance(label, str) for label in preset.classes):
         raise ValueError("its classes are not all names")
+    # A mask has room for 255 ids, and one more for pixels of no class.
+    if preset.task == "segment" and not (2 <= len(preset.classes) <= 255 and preset.size >= 1):
+        raise ValueError("a segmenter needs the background, 1 to 254 classes and a size")
     fewest = 1 if preset.several else 2
     if preset.task == "classify" and (len(preset.classes) < fewest or preset.size < 1):
         raise ValueError("a classifier needs two classes or more and a size")

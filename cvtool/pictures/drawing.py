@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -36,6 +37,23 @@ def class_colour(label: str) -> tuple[int, int, int]:
         if _luminance(colour) >= _LEAST_LUMINANCE:
             return colour
         lightness += 0.02
+
+
+@lru_cache(maxsize=16)
+def class_colours(labels: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
+    """Return the colours of a model's classes: that of `class_colour` for most of them.
+
+    Of two classes that would have the same one, the later gets another, as long as there are
+    any left.
+    """
+    colours: list[tuple[int, int, int]] = []
+    for label in labels:
+        # Other texts have other colours, and those of a few hundred are all there are.
+        tries = (class_colour(label + number * "'") for number in range(500))
+        scarce = len(colours) >= _HUES * len(_TONES)
+        free = (colour for colour in tries if scarce or colour not in colours)
+        colours.append(next(free, class_colour(label)))
+    return tuple(colours)
 
 
 def text_colour(background: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -103,17 +121,25 @@ def draw_boxes(
     tags, taken = [], []
     for n, rect in shown:
         text = labels[n] if scores is None else f"{labels[n]} {scores[n]:.2f}".strip()
-        tag = _fit_tag(text, height, width) if text else None
+        tag = fit_tag(text, height, width) if text else None
         if tag is None:
             continue
-        place = _place(rect, tag[2], line, height, width, taken)
+        place = place_tag(rect, tag[2], line, height, width, taken)
         taken.append(place)
         tags.append((place, tag, class_colour(labels[n])))
-    for place, (text, font, _, offset), colour in reversed(tags):
-        canvas.rectangle(place, fill=colour)
-        corner = (place[0] + offset[0], place[1] + offset[1])
-        canvas.text(corner, text, font=font, fill=text_colour(colour))
+    for place, tag, colour in reversed(tags):
+        draw_tag(canvas, place, tag, colour)
     return np.array(picture)
+
+
+def draw_tag(
+    canvas: ImageDraw.ImageDraw, place: Rect, tag: tuple, colour: tuple[int, int, int]
+) -> None:
+    """Draw a label that `fit_tag` made, where `place_tag` says."""
+    text, font, _, offset = tag
+    canvas.rectangle(place, fill=colour)
+    corner = (place[0] + offset[0], place[1] + offset[1])
+    canvas.text(corner, text, font=font, fill=text_colour(colour))
 
 
 def _grown(rect: Rect, by: int) -> Rect:
@@ -136,7 +162,7 @@ def _inside(box: np.ndarray, height: int, width: int) -> Rect | None:
     return left, top, max(right, left), max(bottom, top)
 
 
-def _fit_tag(text: str, height: int, width: int) -> tuple | None:
+def fit_tag(text: str, height: int, width: int) -> tuple | None:
     """Choose text and font so that the tag fits in the picture.
 
     Returns:
@@ -164,7 +190,7 @@ def _fit_tag(text: str, height: int, width: int) -> tuple | None:
             return None
 
 
-def _place(
+def place_tag(
     rect: Rect, size: tuple[int, int], line: int, height: int, width: int, taken: list[Rect]
 ) -> Rect:
     """Find the place for a tag: by its box, inside the picture, off the tags placed before."""
@@ -185,14 +211,15 @@ def _place(
         inside_x, inside_y = min(max(x, 0), width - wide), min(max(y, 0), height - tall)
         place = (inside_x, inside_y, inside_x + wide - 1, inside_y + tall - 1)
         # Being pushed back into the picture counts like covering something: little but something.
-        cost = sum(_overlap(place, other) for other in taken)
+        cost = sum(overlap(place, other) for other in taken)
         cost += abs(inside_y - y) * wide
         if least is None or cost < least:
             best, least = place, cost
     return best
 
 
-def _overlap(a: Rect, b: Rect) -> int:
+def overlap(a: Rect, b: Rect) -> int:
+    """Return how many pixels two rectangles share."""
     across = min(a[2], b[2]) - max(a[0], b[0]) + 1
     down = min(a[3], b[3]) - max(a[1], b[1]) + 1
     return max(across, 0) * max(down, 0)

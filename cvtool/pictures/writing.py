@@ -26,6 +26,8 @@ _ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".bmp": ("BMP", {}),
 }
 WRITABLE_SUFFIXES = frozenset(_ENCODERS)
+# Those of them whose pixels may be transparent.
+_TRANSPARENT_SUFFIXES = frozenset([".png", ".webp", ".tif", ".tiff"])
 
 
 @contextmanager
@@ -76,7 +78,8 @@ def write_picture(
 
     Args:
         path: ends in .jpg, .jpeg (quality 92), .png, .webp, .tif, .tiff or .bmp.
-        pixels: uint8 array (H, W, 3) RGB, or (H, W) grey.
+        pixels: uint8 array (H, W, 3) RGB, (H, W) grey, or in .png, .webp, .tif and .tiff also
+            (H, W, 4) RGBA.
         overwrite, source: as for `whole_file`.
     Raises:
         OutputError: unknown ending, or as for `whole_file`.
@@ -86,12 +89,14 @@ def write_picture(
 
     path = Path(path)
     if pixels.dtype != np.uint8 or not (
-        pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+        pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
     ):
         raise ValueError(
-            f"pixels must be uint8 (H, W, 3) or (H, W), not {pixels.dtype} {pixels.shape}"
+            f"pixels must be uint8 (H, W, 3 or 4) or (H, W), not {pixels.dtype} {pixels.shape}"
         )
     file_format, options = _encoder(path)
+    if pixels.shape[2:] == (4,) and path.suffix.lower() not in _TRANSPARENT_SUFFIXES:
+        raise OutputError(f"{path}: {file_format} holds no transparency; write .png instead")
     image = Image.fromarray(np.ascontiguousarray(pixels))
     with whole_file(path, overwrite=overwrite, source=source) as temporary:
         try:

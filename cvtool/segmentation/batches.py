@@ -56,7 +56,7 @@ class SegmentationBatches(keras.utils.PyDataset):
     ):
         super().__init__(workers=workers, max_queue_size=8)
         self.examples = dataset.examples
-        self.colours = dataset.colours
+        self.colours, self.num_classes = dataset.colours, len(dataset.classes)
         self.size, self.batch = size, batch
         self.seed, self.epoch = seed, epoch
         self.augmentation = augmentation or Augmentation()
@@ -104,7 +104,9 @@ class SegmentationBatches(keras.utils.PyDataset):
         if kept is not None:
             return kept
         example = self.examples[index]
-        sample = read_picture(example.path), read_mask(example.mask)
+        pixels = read_picture(example.path)
+        mask = read_mask(example.mask, self.colours, self.num_classes, pixels.shape[:2])
+        sample = pixels, mask
         if self.cache is not None:
             self.cache[index] = sample
         return sample

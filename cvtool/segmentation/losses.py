@@ -24,7 +24,9 @@ def cross_entropy(targets, logits):
 def focal_loss(targets, logits, gamma=2.0):
     """Cross-entropy times (1 - p)^gamma (Lin et al. 2017, equation 4)."""
     weights, _, log_true = pixel_terms(targets, logits)
-    return weighted_mean(-((1 - ops.exp(log_true)) ** gamma) * log_true, weights)
+    # Not 0, where the gradient of a power below 1 is infinite.
+    wrong = ops.maximum(1 - ops.exp(log_true), keras.config.epsilon())
+    return weighted_mean(-(wrong**gamma) * log_true, weights)
 
 
 def dice_loss(targets, logits):
@@ -40,16 +42,16 @@ def tversky_loss(targets, logits, alpha=0.3, beta=0.7):
         alpha: weight of the false positives.
         beta: weight of the false negatives; more finds more of a small class.
     """
-    weights, truth, _ = pixel_terms(targets, logits)
-    scores = ops.softmax(two_or_more(logits))
-    weights = weights[..., None]
-    axes = (0, 1, 2)
-    hit = ops.sum(weights * truth * scores, axes)
-    false_positive = ops.sum(weights * (1 - truth) * scores, axes)
-    false_negative = ops.sum(weights * truth * (1 - scores), axes)
+    weights, truth, log_true = pixel_terms(targets, logits)
+    scores = ops.exp(log_probabilities(logits))
+    # Sums over the pixels as products of matrices: arrays of (pixels, C) are what takes time.
+    hit = ops.matmul(weights * ops.exp(log_true), truth)
+    size = ops.matmul(weights, truth)
+    false_positive = ops.matmul(weights, scores) - hit
+    false_negative = size - hit
     index = (hit + SMOOTH) / (hit + alpha * false_positive + beta * false_negative + SMOOTH)
     # A class that no pixel of the batch has says nothing about how well it is found.
-    present = ops.cast(ops.sum(weights * truth, axes) > 0, index.dtype)
+    present = ops.cast(size > 0, index.dtype)
     return 1 - weighted_mean(index, present)
 
 
@@ -68,26 +70,24 @@ LOSSES = {
 
 
 def pixel_terms(targets, logits):
-    """What all losses begin with.
+    """What all losses begin with, of the M pixels of a batch.
 
     Returns:
-        weights (N, H, W); truth one-hot (N, H, W, C), C at least 2; log p of the true class
-        (N, H, W).
+        weights (M,); truth one-hot (M, C), C at least 2; log p of the true class (M,).
     """
-    logits = two_or_more(logits)
-    weights = ops.cast(targets[..., 1], logits.dtype)
-    class_ids = ops.cast(targets[..., 0], "int32")
-    truth = ops.one_hot(class_ids, logits.shape[-1], dtype=logits.dtype)
-    log_true = ops.sum(truth * ops.log_softmax(logits), -1)
-    return weights, truth, log_true
+    log_p = log_probabilities(logits)
+    weights = ops.reshape(ops.cast(targets[..., 1], log_p.dtype), (-1,))
+    class_ids = ops.reshape(ops.cast(targets[..., 0], "int32"), (-1,))
+    truth = ops.one_hot(class_ids, log_p.shape[-1], dtype=log_p.dtype)
+    return weights, truth, ops.sum(truth * log_p, -1)
 
 
-def two_or_more(logits):
-    """One logit against the rest as two, (N, H, W, 2) with the rest first; others as they are."""
-    logits = ops.cast(logits, "float32")
-    if logits.shape[-1] > 1:
-        return logits
-    return ops.concatenate([ops.zeros_like(logits), logits], -1)
+def log_probabilities(logits):
+    """Logits (N, H, W, C) as log p of each class, float32 (M, C); one logit as two classes."""
+    logits = ops.reshape(ops.cast(logits, "float32"), (-1, logits.shape[-1]))
+    if logits.shape[-1] == 1:
+        logits = ops.concatenate([ops.zeros_like(logits), logits], -1)
+    return ops.log_softmax(logits)
 
 
 def weighted_mean(values, weights):

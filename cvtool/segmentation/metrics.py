@@ -75,21 +75,28 @@ def boundary_f_score(truth, predicted, class_id, tolerance=None):
     section 2.2: a boundary pixel counts as met if the other mask's boundary passes within
     `tolerance`.
 
+    A void pixel may be anything, so the truth is taken to have there what is predicted: an
+    outline anywhere inside a void rim, as many data sets draw it round each object, is met.
+    A patch of void that does not touch the class in the truth does not count.
+
     Args:
-        truth, predicted: uint8 (H, W) of class ids; 255 in `truth` is void, where
-            boundaries count in neither.
+        truth, predicted: uint8 (H, W) of class ids; 255 in `truth` is void.
         class_id: the class.
         tolerance: pixels; None for 0.75 % of the diagonal, as in the paper.
     Returns:
-        float in [0, 1]; NaN where neither mask has the class.
+        float in [0, 1]; NaN where neither mask has an outline of the class that counts.
     """
     if tolerance is None:
         tolerance = 0.0075 * float(np.hypot(*truth.shape))
     known = truth != VOID
-    outlines = [outline(mask == class_id) & known for mask in (truth, predicted)]
-    if not any(one.any() for one in outlines):
+    counts = known | touching(~known, truth == class_id)
+    filled = np.where(known, truth, predicted)
+    outlines = [outline(mask == class_id) for mask in (filled, predicted)]
+    if not any((one & counts).any() for one in outlines):
         return float("nan")
-    met = [share_near(one, other, tolerance) for one, other in (outlines, reversed(outlines))]
+    met = [
+        share(one & counts, near(other, tolerance)) for one, other in (outlines, reversed(outlines))
+    ]
     return 2 * met[0] * met[1] / (met[0] + met[1]) if sum(met) else 0.0
 
 
@@ -100,12 +107,24 @@ def outline(region):
     return region & (inner == 0)
 
 
-def share_near(boundary, other, tolerance):
-    """Share of a boundary's pixels with the other one within `tolerance` pixels."""
-    if not boundary.any() or not other.any():
-        return 0.0
-    distance = cv2.distanceTransform((~other).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return float((distance[boundary] <= tolerance).mean())
+def touching(patches, region):
+    """The connected patches that touch a region, bool (H, W)."""
+    _, numbers = cv2.connectedComponents(patches.astype(np.uint8), connectivity=8)
+    beside = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return patches & np.isin(numbers, np.unique(numbers[beside]))
+
+
+def near(region, distance):
+    """Which pixels lie within `distance` pixels of a region, bool (H, W)."""
+    if not region.any():
+        return region
+    away = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return away <= distance
+
+
+def share(region, other):
+    """Share of a region's pixels that another one has too; 0 of none."""
+    return float(other[region].mean()) if region.any() else 0.0
 
 
 def ratio(parts, wholes):

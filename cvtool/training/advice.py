@@ -132,4 +132,45 @@ _DETECT = Texts(
     measure="The error is 1 - mAP50, in which every class weighs the same.",
 )
 
-TEXTS = {"classify": _CLASSIFY, "detect": _DETECT}
+_SEGMENT = Texts(
+    advice={
+        "avoidable_bias": (
+            "Train longer: more --epochs.",
+            "Try another --learning-rate or --loss, and look at the training pictures that are "
+            "still wrong: masks that are drawn loosely or in the wrong class count as error too.",
+        ),
+        "variance": (
+            "Collect more training pictures, of the classes with the lowest IoU first.",
+            "Vary the ones there are: --augment strong.",
+        ),
+        "data_mismatch": (
+            _LOOK_THROUGH,
+            "Collect training pictures like those of dev, or put a part of them into train.",
+            _MAKE_ALIKE,
+        ),
+        "dev_overfitting": _OVERFITTING,
+    },
+    traded={
+        "avoidable_bias": (
+            "Let every layer learn (--freeze none), and use larger pictures (--size): thin "
+            "objects need them most.",
+            "Regularise less: lower --weight-decay.",
+        ),
+        "variance": (
+            "Regularise more: raise --weight-decay, or leave the backbone as it came "
+            "(--freeze backbone).",
+        ),
+    },
+    negative=_NEGATIVE
+    | {
+        "variance": "The error on {after} is {points} points below that on train, by easier "
+        "pictures or by chance. It counts as no variance.",
+    },
+    first_learn="First see that it learns at all: look at the masks and their classes, and train "
+    "a few pictures until all of them are right, with a lower --learning-rate if the loss jumps.",
+    guessing="The model is no better than one that sees the most frequent class everywhere, so "
+    "its errors tell nothing else yet.",
+    measure="The error is 1 - mIoU, in which every class weighs the same.",
+)
+
+TEXTS = {"classify": _CLASSIFY, "detect": _DETECT, "segment": _SEGMENT}

@@ -82,8 +82,8 @@ def diagnose(
             can show by chance is noted and not ranked. None counts every error as exact.
         half_widths: half the 95 % interval of errors, by the names in `rows`, for errors that
             are no shares of pictures; they go before `counts`.
-        task: whose options the advice names, a key of `advice.TEXTS`: "classify", or
-            "detect", where the error is 1 - mAP50.
+        task: whose options the advice names, a key of `advice.TEXTS`: "classify"; "detect",
+            where the error is 1 - mAP50; or "segment", where it is 1 - mIoU.
     Raises:
         ValueError: an error outside [0, 1].
         KeyError: another task.

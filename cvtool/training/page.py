@@ -46,6 +46,8 @@ img { max-width: 100%%; height: auto; display: block; border-radius: 4px; }
   grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
 figure { margin: 0; font-size: .875rem; break-inside: avoid; }
 figure img { width: 100%%; aspect-ratio: 1; object-fit: contain; background: #8883; }
+.pairs { grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); }
+.pairs img { aspect-ratio: auto; }
 pre { padding: .75rem; background: #8882; border-radius: 4px; white-space: pre-wrap; }
 summary { cursor: pointer; margin: .5rem 0; }
 </style>

@@ -178,6 +178,7 @@ def picture_grid(
     thumbnail: Callable[[Any], bytes],
     description: Callable[[Any], str],
     caption: Callable[[Any], str],
+    kind: str = "",
 ) -> str:
     """Small pictures side by side; those that can no longer be read are left out with a note.
 
@@ -186,6 +187,7 @@ def picture_grid(
         thumbnail: gives an item's picture as JPEG, or raises PictureError.
         description: gives the words for who cannot see it.
         caption: gives the HTML below it.
+        kind: "pairs" for pictures twice as wide as high.
     """
     figures, unreadable = [], 0
     for item in items:
@@ -195,7 +197,8 @@ def picture_grid(
             unreadable += 1
             continue
         figures.append(f"<figure>{image}<figcaption>{caption(item)}</figcaption></figure>")
-    shown = f'<div class="mistakes">{"".join(figures)}</div>' if figures else ""
+    classes = f"mistakes {kind}".strip()
+    shown = f'<div class="{classes}">{"".join(figures)}</div>' if figures else ""
     if unreadable:
         shown += quiet(
             f"{counted(unreadable, 'picture', 'pictures')} left out: no longer readable."

@@ -62,7 +62,8 @@ def main():
     epochs = sum(count for _, count in stages)
     steps = max(1, len(train.examples) // args.batch)
     schedule = WarmupCosine(args.learning_rate, epochs * steps, min(steps, 500))
-    optimizer = adamw(model, schedule, weight_decay=args.weight_decay)
+    # A short average: the masks are few, so an epoch has few steps.
+    optimizer = adamw(model, schedule, weight_decay=args.weight_decay, ema_momentum=0.995)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
     cache = {}

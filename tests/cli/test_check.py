@@ -62,10 +62,12 @@ def test_faults_are_lines_with_their_place_and_exit_with_1(run, boxes):
     assert result.exit_code == 1
     lines = [line.strip() for line in result.stdout.splitlines()]
     assert "faults: 25" in lines
-    assert "boxes of unknown classes: 25" in lines
+    assert "boxes or pixels of unknown classes: 25" in lines
     places = [line for line in lines if ".txt:2: " in line]
     assert len(places) == 20 and "and 5 more; --all lists them" in lines
-    assert any(line.startswith("boxes of unknown classes: add the class") for line in lines)
+    assert any(
+        line.startswith("boxes or pixels of unknown classes: add the class") for line in lines
+    )
     everything = run("check", "boxes", "--no-sheet", "--all").stdout
     assert everything.count(".txt:2: ") == 25 and "more; --all" not in everything
 
@@ -157,3 +159,74 @@ def test_wrong_usage(run, pets):
     result = run("check", "absent")
     assert result.exit_code == 1
     assert result.stderr == "cvtool: error: absent: no such file or folder; check the path\n"
+
+
+@pytest.fixture
+def masked(tmp_path):
+    """Twelve pictures with masks of two classes, in black and white."""
+    for number in range(12):
+        draw(tmp_path / "scans/images" / f"{number}.jpg", number)
+        mask = np.zeros((64, 96), np.uint8)
+        mask[:16, :24] = 255
+        (tmp_path / "scans/masks").mkdir(exist_ok=True)
+        Image.fromarray(mask).save(tmp_path / "scans/masks" / f"{number}.png")
+    (tmp_path / "scans/classes.txt").write_text("tissue\nlesion\n")
+    return tmp_path / "scans"
+
+
+def test_masks(run, masked, tmp_path):
+    before = files_in(tmp_path)
+    result = run("check", "scans")
+    assert result.exit_code == 0 and result.stderr == ""
+    assert result.stdout.startswith("scans: pictures and masks, 12 pictures, 2 classes\n")
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert ["tissue", "93.75", "%", "12"] in rows and ["lesion", "6.25", "%", "12"] in rows
+    assert ["void,", "of", "all", "pixels", "0.00", "%"] in rows
+    assert "faults: 0\n" in result.stdout
+    assert result.stdout.endswith("written: check/scans.jpg\n")
+    after = files_in(tmp_path)
+    assert {path: after[path] for path in before} == before
+    assert read_picture(tmp_path / "check/scans.jpg").shape[1] > 1000
+
+
+def test_masks_in_splits(run, masked, tmp_path):
+    for split, numbers in (("train", range(10)), ("val", range(10, 12))):
+        for kind, suffix in (("images", "jpg"), ("masks", "png")):
+            (masked / kind / split).mkdir()
+            for number in numbers:
+                path = masked / kind / f"{number}.{suffix}"
+                path.rename(masked / kind / split / path.name)
+    result = run("check", "scans", "--no-sheet")
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert result.exit_code == 0
+    assert ["lesion", "6.25", "%", "6.25", "%", "6.25", "%", "12"] in rows
+    assert ["all", "pictures", "10", "2", "12"] in rows
+
+
+def test_faults_of_masks(run, masked):
+    Image.new("L", (30, 20)).save(masked / "masks/0.png")
+    Image.new("L", (96, 64), 7).save(masked / "masks/1.png")
+    (masked / "masks/2.png").unlink()
+    result = run("check", "scans", "--no-sheet")
+    assert result.exit_code == 1
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert "faults: 3" in lines
+    assert any(line.startswith("scans/masks/0.png: 30 x 20 px, but") for line in lines)
+    assert any(line.startswith("scans/masks/1.png: the colour 7,7,7 at") for line in lines)
+    assert any(line.startswith("scans/images/2.jpg: has no mask") for line in lines)
+    assert any(line.startswith("pictures without a mask: add the masks") for line in lines)
+
+
+def test_options_for_masks(run, masked, tmp_path):
+    (masked / "masks").rename(tmp_path / "drawn")
+    (masked / "classes.txt").rename(tmp_path / "names.txt")
+    result = run("check", "scans", "--masks", "drawn", "--classes", "names.txt", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["classes"]["lesion"]["pixels"] == {"unsplit": 12 * 384}
+    result = run("check", "drawn", "--pictures", "scans/images", "--json", "--no-sheet")
+    assert json.loads(result.stdout)["task"] == "segment"
+    result = run("check", "scans", "--masks", "drawn", "--sheet", "drawn/sheet.jpg")
+    assert result.exit_code == 1 and "lies in drawn, which is checked" in result.stderr
+    result = run("check", "scans", "--masks", "absent", "--no-sheet")
+    assert result.exit_code == 1
+    assert result.stderr == "cvtool: error: absent: no such folder of masks\n"

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from colour_unet import colour_model, scene
 from cvtool import __version__
 from cvtool.cli.main import app
+from cvtool.pictures.writing import write_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [command.callback.__name__ for command in app.registered_commands]
@@ -40,7 +42,14 @@ def loaded_after(*arguments, folder):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["detect", "--help"], ["finetune", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["detect", "--help"],
+        ["segment", "--help"],
+        ["finetune", "--help"],
+    ],
 )
 def test_help_and_version_load_no_heavy_module(arguments, tmp_path):
     code, modules, _ = loaded_after(*arguments, folder=tmp_path)
@@ -51,6 +60,15 @@ def test_help_and_version_load_no_heavy_module(arguments, tmp_path):
 def test_on_a_cpu_no_tensorflow_is_loaded_and_nothing_said_on_stderr(photo, command):
     arguments = [command, photo, "--device", "cpu", "--score", "0"]
     code, modules, result = loaded_after(*arguments, folder=photo.parent)
+    assert (code, modules) == ("0", "['PIL', 'cv2', 'numpy']")
+    assert result.stderr == ""
+
+
+def test_segmenting_on_a_cpu_loads_no_tensorflow_either(tmp_path):
+    write_picture(tmp_path / "scene.png", scene()[0])
+    arguments = ["segment", "scene.png", "--device", "cpu", "--model", colour_model()]
+    more = ["--cutout", "--background", "blur", "--save-coco", "x.json", "--class-masks", "c"]
+    code, modules, result = loaded_after(*arguments, *more, folder=tmp_path)
     assert (code, modules) == ("0", "['PIL', 'cv2', 'numpy']")
     assert result.stderr == ""
 
@@ -79,7 +97,7 @@ def test_every_command_has_help_and_is_in_the_readme(run, command):
 
 
 @pytest.mark.parametrize(
-    "command", ["detect", "classify", "check", "convert", "finetune", "evaluate"]
+    "command", ["detect", "classify", "segment", "check", "convert", "finetune", "evaluate"]
 )
 def test_the_reference_names_every_option(run, command):
     text = (ROOT / "docs" / f"{command}.md").read_text(encoding="utf-8")

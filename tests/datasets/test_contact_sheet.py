@@ -9,6 +9,8 @@ from cvtool.datasets.boxed import DetectionDataset, Example
 from cvtool.datasets.contact_sheet import Tile, choose_tiles, contact_sheet
 from cvtool.datasets.faults import Fault
 from cvtool.datasets.labelled import LabelledPictures
+from cvtool.datasets.mask_files import write_mask
+from cvtool.datasets.masked import MaskDataset, MaskedPicture
 from cvtool.pictures.drawing import class_colour
 from cvtool.pictures.writing import write_picture
 
@@ -110,6 +112,29 @@ def test_boxes_are_drawn_where_they_belong(grey):
     assert (columns.min(), columns.max()) == (10 + 50, 10 + 150 - 1)
     assert rows.max() + 60 == 10 + 90 - 1
     assert tuple(sheet[70, 15]) == (128, 128, 128)
+
+
+def test_masks_are_laid_over_their_picture(grey, tmp_path):
+    mask = np.zeros((200, 400), np.uint8)
+    mask[50:150, 100:300] = 1
+    write_mask(tmp_path / "mask.png", mask)
+    example = MaskedPicture(grey, tmp_path / "mask.png", "train")
+    data = MaskDataset(("background", "cat"), (example,))
+    (shown,) = choose_tiles(data, present=[{0, 1}])
+    assert (shown.name, shown.words) == ("grey.png", "train, cat")
+    sheet = contact_sheet([shown], side=200)
+    # The picture stands at half its size, 10 px from the left and the top.
+    rows, columns = np.nonzero((sheet[10:110, 10:210] != 128).any(axis=2))
+    assert (columns.min(), columns.max(), rows.min(), rows.max()) == (50, 149, 25, 74)
+    assert has(sheet[35, 60:160], class_colour("cat")).all()
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_every_class_of_masks_is_shown_where_there_is_room(count):
+    present = [{0, 1} for _ in range(40)] + [{0, 2}, {0}]
+    examples = tuple(MaskedPicture(Path(f"/d/{n}.jpg"), Path(f"/m/{n}.png")) for n in range(42))
+    tiles = choose_tiles(MaskDataset(("bg", "cat", "dog"), examples), count=count, present=present)
+    assert len(tiles) == count and {"cat", "dog"} <= {tile.words for tile in tiles}
 
 
 def test_faults_are_written_in_red_below_their_picture(grey):

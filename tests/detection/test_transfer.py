@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from cvtool.backbones import freeze_backbone
 from cvtool.detection.finetuning import open_training, train
 from cvtool.detection.runs import start_run
 from cvtool.detection.settings import Settings
-from cvtool.detection.transfer import freeze_backbone, transferred
+from cvtool.detection.transfer import transferred
 from cvtool.detection.yolo import yolo
 from cvtool.training.checkpoints import read_history
 from cvtool.training.run_folder import read_run

@@ -59,6 +59,18 @@ def test_grey_is_written_as_grey(tmp_path):
         np.testing.assert_array_equal(np.asarray(image), PIXELS[..., 0])
 
 
+def test_transparency_is_kept_where_the_format_has_it(tmp_path):
+    rgba = np.dstack([PIXELS, PIXELS[..., 0]])
+    for suffix in (".png", ".webp", ".tif", ".tiff"):
+        write_picture(tmp_path / f"out{suffix}", rgba)
+        with Image.open(tmp_path / f"out{suffix}") as image:
+            assert image.mode == "RGBA"
+            np.testing.assert_array_equal(np.asarray(image)[..., 3], rgba[..., 3])
+    for suffix in (".jpg", ".bmp"):
+        with pytest.raises(OutputError, match="no transparency; write .png"):
+            write_picture(tmp_path / f"out{suffix}", rgba)
+
+
 @pytest.mark.parametrize("pixels", [PIXELS.astype(np.float32), PIXELS[..., :2], PIXELS[0, 0]])
 def test_other_arrays_are_refused(tmp_path, pixels):
     with pytest.raises(ValueError, match="uint8"):

@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvtool.detection.tiling import tile_boxes
+from cvtool.pictures.tiling import BAND_BYTES, enlarge_rows, row_bands, tile_boxes
 
 check = settings(max_examples=150, deadline=None, derandomize=True)
 
@@ -56,3 +57,29 @@ def test_tiles_cover_the_picture_and_overlap(height, width, tile, overlap):
 def test_refuses_nonsense(arguments, message):
     with pytest.raises(ValueError, match=message):
         tile_boxes(*arguments)
+
+
+@check
+@given(st.integers(0, 50), st.integers(0, 400), st.integers(1, BAND_BYTES * 2))
+def test_bands_are_all_rows_once_and_none_too_large(start, height, row_bytes):
+    bands = list(row_bands(height, row_bytes, start=start))
+    rows = [row for band in bands for row in range(band.start, band.stop)]
+    assert rows == list(range(start, height))
+    assert all(b.stop - b.start == 1 or (b.stop - b.start) * row_bytes <= BAND_BYTES for b in bands)
+
+
+@check
+@given(st.data())
+def test_enlarged_rows_are_those_of_the_whole_enlarged(data):
+    h, w = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    height, width = data.draw(st.integers(h, 60)), data.draw(st.integers(w, 60))
+    maps = np.random.default_rng(h * w).random((2, h, w)).astype(np.float32)
+    expected = [cv2.resize(plane, (width, height)) for plane in maps]
+    first = data.draw(st.integers(0, height - 1))
+    rows = slice(first, data.draw(st.integers(first + 1, height)))
+    found = enlarge_rows(maps, rows, height, width)
+    assert np.abs(found - np.stack(expected)[:, rows]).max() < 1e-5
+    # Rows above the first that is needed may be gone.
+    gone = max(0, int((first + 0.5) * h / height - 0.5))
+    shortened = enlarge_rows(maps[:, gone:], rows, height, width, gone=gone)
+    assert np.array_equal(found, shortened)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from unittest.mock import patch
 
+from eager_training import eager_training
+
 SIZE = 64
 CLASSES = ("background", "disc", "thing")
 
@@ -38,7 +40,6 @@ def small_networks():
 def quick_training():
     """A context in which trainings run step by step, see `eager_training`."""
     from cvtool.segmentation import finetuning
-    from eager_training import eager_training
 
     return eager_training(finetuning)
 

@@ -13,7 +13,7 @@ from cvtool.datasets.faults import Fault
 from cvtool.datasets.picture_checks import check_pictures, describe_checks
 from cvtool.datasets.splitting import homes, split_up
 from cvtool.errors import DatasetError
-from cvtool.training.faults import affected, judge_faults, key_of
+from cvtool.training.faults import affected, check_commands, judge_faults, key_of
 from cvtool.training.page import counted
 
 
@@ -70,7 +70,7 @@ def prepare(
         Fault("unreadable picture", paths[index], reason, picture=paths[index])
         for index, reason in checks.corrupt
     ]
-    commands = [f"cvtool check {one} --all" for one in (dataset, test) if one is not None]
+    commands = check_commands(dataset, test, {"--pictures": pictures})
     remarks = judge_faults(faults, paths, dataset, commands, force=force, say=say)
     bad = {affected(fault) for fault in faults}
     kept = np.array([i for i, path in enumerate(paths) if key_of(path) not in bad], np.int64)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvtool.datasets.mask_pixels import MaskError
 from cvtool.errors import DatasetError
 from cvtool.pictures.reading import read_picture
-from cvtool.pictures.sources import read_each
 from cvtool.segmentation import unet
-from cvtool.segmentation.metrics import confusion_matrix, mean_iou
+from cvtool.segmentation.evaluation import evaluate_segmenter
 from cvtool.segmentation.report import MOST_MISTAKES, Mistake, Report, write_report
 from cvtool.segmentation.scoring import read_true
 from cvtool.segmentation.segmenter import Segmenter
 from cvtool.segmentation.sheet import side_by_side
-from cvtool.segmentation.summary import guessing_error, summarise, words_of_errors, worst_first
+from cvtool.segmentation.summary import guessing_error, words_of_errors
 from cvtool.training.checkpoints import load_checkpoint
 from cvtool.training.diagnosis import diagnose
 from cvtool.training.exporting import KERAS_FILE, export_network
@@ -28,6 +26,8 @@ RUN_FILES = (
     *("run.json", "state.json", "history.csv", "report.html", "model.json", "curves.png"),
     *(SHEET_FILE, KERAS_FILE, "best.weights.h5", "last.weights.h5", "part-*"),
 )
+# What a run keeps of each split's evaluation.
+SCORES = ("pictures", "miou", "interval", "foreground_iou", "pixel_accuracy")
 # Training pictures whose error is measured.
 TRAIN_SAMPLE = 200
 
@@ -55,8 +55,8 @@ def save_trained(training, run):
     export_network(network, training.folder, description)
 
 
-def predict_splits(training, segmenter, *, say, on_picture=None):
-    """Compare the masks of the saved model with the truth, as every command will find them.
+def evaluate_splits(training, segmenter, *, say, on_picture=None):
+    """Score the saved model on each split, as `cvtool evaluate` will.
 
     Of the training pictures, at most 200 are looked at. A picture that has gone since the
     training, or whose mask has, is left out.
@@ -67,8 +67,7 @@ def predict_splits(training, segmenter, *, say, on_picture=None):
         say: function(str), which hears of those.
         on_picture: called after each picture.
     Returns:
-        dict of split name -> (MaskDataset, int64 (N, C, C)), `metrics.confusion_matrix` of each
-        of its pictures.
+        dict of split name -> `evaluation.Evaluation`; without splits of which nothing is left.
     """
     results = {}
     for name, data in training.splits.items():
@@ -76,53 +75,38 @@ def predict_splits(training, segmenter, *, say, on_picture=None):
             rng = np.random.default_rng(training.settings.seed)
             chosen = rng.choice(len(data.examples), TRAIN_SAMPLE, replace=False)
             data = data.subset(np.sort(chosen))
-        read, confusions = [], []
-        for index, picture in read_each([e.path for e in data.examples], on_error=say):
-            shape = picture.pixels.shape[:2]
-            try:
-                truth = read_true(data, data.examples[index], shape)
-            except MaskError as error:
-                say(str(error))
-                continue
-            predicted = segmenter.mask(picture.pixels)
-            read.append(index)
-            confusions.append(confusion_matrix(truth, predicted, len(data.classes)))
-            if on_picture is not None:
-                on_picture()
-        if np.any(confusions):
-            results[name] = data.subset(read), np.stack(confusions)
+        try:
+            results[name] = evaluate_segmenter(
+                segmenter, data, on_picture=on_picture, on_error=lambda error: say(str(error))
+            )
+        except DatasetError as error:
+            say(str(error))
     return results
 
 
 def pictures_to_predict(training):
-    """How many pictures `predict_splits` will look at."""
+    """How many pictures `evaluate_splits` will look at."""
     counts = {name: len(data.examples) for name, data in training.splits.items()}
     counts["train"] = min(counts["train"], TRAIN_SAMPLE)
     return sum(counts.values())
 
 
-def worst_pictures(data, confusions, segmenter):
-    """The pictures with the lowest mean IoU: list of `report.Mistake`.
-
-    Args:
-        data: MaskDataset of N pictures.
-        confusions: int (N, C, C).
-        segmenter: Segmenter, which looks at them once more.
-    """
-    mistakes = []
-    for index in worst_first(confusions)[:MOST_MISTAKES]:
-        example = data.examples[index]
+def worst_pictures(evaluation):
+    """The pictures with the lowest mean IoU, as a report shows them: list of `report.Mistake`."""
+    data, shown = evaluation.dataset, []
+    for worst in evaluation.worst[:MOST_MISTAKES]:
+        example = data.examples[worst.index]
         pixels = read_picture(example.path)
-        masks = [read_true(data, example, pixels.shape[:2]), segmenter.mask(pixels)]
-        mistakes.append(
+        masks = [read_true(data, example, pixels.shape[:2]), worst.predicted]
+        shown.append(
             Mistake(
                 path=example.path,
-                miou=mean_iou(confusions[index]),
-                words=words_of_errors(confusions[index], data.classes),
+                miou=worst.miou,
+                words=words_of_errors(evaluation.confusions[worst.index], data.classes),
                 jpeg=jpeg_of(side_by_side(pixels, masks, data.classes, THUMBNAIL_SIDE)),
             )
         )
-    return mistakes
+    return shown
 
 
 def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=None):
@@ -145,24 +129,22 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
     folder = training.folder
     save_trained(training, run)
     segmenter = Segmenter.load(folder, device=device)
-    found = predict_splits(training, segmenter, say=say, on_picture=on_picture)
+    found = evaluate_splits(training, segmenter, say=say, on_picture=on_picture)
     if not found.keys() & {"dev", "test"}:
         raise DatasetError(
             f"{folder}: no picture of dev or test can be read any more; put them back, and go on "
             f"with: cvtool finetune --resume {folder}"
         )
-    scores, per_class = {}, {}
-    for name, (_, confusions) in found.items():
-        scores[name] = summarise(confusions, training.classes)
-        per_class[name] = scores[name].pop("per_class")
+    scores = {name: {key: one.summary[key] for key in SCORES} for name, one in found.items()}
     scored = "test" if "test" in scores else "dev"
-    data, confusions = found[scored]
+    evaluation = found[scored]
+    per_class = evaluation.summary["per_class"]
     diagnosis = diagnose(
         **{
             split: 1 - scores[split]["miou"] if split in scores else None
             for split in ("train", "dev", "test")
         },
-        chance=guessing_error(confusions),
+        chance=guessing_error(evaluation.confusions),
         half_widths={
             name: (figures["interval"][1] - figures["interval"][0]) / 2
             for name, figures in scores.items()
@@ -180,9 +162,9 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
         splits={name: len(part.examples) for name, part in training.splits.items()},
         scores=scores,
         scored_split=scored,
-        per_class=per_class[scored],
-        confusion=confusions.sum(axis=0),
-        worst=worst_pictures(data, confusions, segmenter),
+        per_class=per_class,
+        confusion=evaluation.confusions.sum(axis=0),
+        worst=worst_pictures(evaluation),
         diagnosis=diagnosis,
         curves=plot_history(folder),
         sheet=sheet if sheet.exists() else None,
@@ -194,6 +176,6 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
     return {
         "scores": scores,
         "scored_split": scored,
-        "per_class": per_class[scored],
+        "per_class": per_class,
         "diagnosis": diagnosis.to_dict(),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from cvtool.engines import usable_cores
 from cvtool.errors import DatasetError
 from cvtool.segmentation.contents import count_pixels, detail_of, widths
 from cvtool.segmentation.scoring import read_true
-from cvtool.training.faults import affected, judge_faults, key_of
+from cvtool.training.faults import affected, check_commands, judge_faults, key_of
 from cvtool.training.page import counted
 
 # Names of classes in a message.
@@ -100,6 +99,8 @@ def prepare(
         more = read_test(test, dataset, classes, data, faults.append)
         data = replace(data, examples=data.examples + more.examples)
         origin += ["test"] * len(more.examples)
+    # Where there is but one to train on, the splitting says what is missing.
+    faults = [fault for fault in faults if fault.kind != "one picture"]
     paths = [example.path for example in data.examples]
     checks = check_pictures(paths, on_picture=on_picture)
     faults += [
@@ -211,20 +212,6 @@ def read_contents(data, sizes, bad, faults):
             if kind is not None:
                 faults.append(Fault(kind, example.mask, message, picture=example.path))
     return pixels, shares
-
-
-def check_commands(dataset, test, options):
-    """The commands that list all faults of the data sets.
-
-    Args:
-        dataset, test: folders; `test` may be None.
-        options: option -> its value or None, of `dataset`.
-    """
-    given = [str(word) for pair in options.items() if pair[1] is not None for word in pair]
-    commands = [["cvtool", "check", str(dataset), *given, "--all"]]
-    if test is not None:
-        commands.append(["cvtool", "check", str(test), "--all"])
-    return [shlex.join(command) for command in commands]
 
 
 def check_classes(pixels, classes, dataset):

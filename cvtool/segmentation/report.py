@@ -54,6 +54,7 @@ _CLASS_COLUMNS = {
     "iou": ("IoU", decimal),
     "interval": ("95 % interval", _span),
     "dice": ("Dice", decimal),
+    "boundary_f": ("boundary F", decimal),
 }
 
 
@@ -89,7 +90,8 @@ class Report:
             pixel_accuracy}, as `summary.summarise` gives them; shares in [0, 1]; what is
             missing or None is left out.
         scored_split: the split of all that is told of one split only.
-        per_class: class -> {pictures, pixels, iou, interval, dice}, as `summarise` gives them.
+        per_class: class -> {pictures, pixels, iou, interval, dice, boundary_f}, as
+            `evaluation.evaluate_segmenter` gives them.
         confusion: int (C, C) pixels, rows truth, or None.
         worst: the worst pictures, in the order to show them; 12 are shown.
         diagnosis: None where there is none.

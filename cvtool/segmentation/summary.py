@@ -98,13 +98,6 @@ def guessing_error(confusions: np.ndarray) -> float:
     return float(1 - truths.max() / truths.sum() / (truths > 0).sum())
 
 
-def worst_first(confusions: np.ndarray) -> list[int]:
-    """Positions of the pictures with known pixels, those with the lowest mean IoU first."""
-    scores = [mean_iou(confusion) for confusion in confusions]
-    known = [i for i, score in enumerate(scores) if not np.isnan(score)]
-    return sorted(known, key=lambda i: scores[i])
-
-
 def words_of_errors(confusion: np.ndarray, classes: Sequence[str]) -> str:
     """What most of a picture's wrong pixels are, for example "cat taken for dog: 12.0 %"."""
     wrong = np.where(np.eye(len(confusion), dtype=bool), 0, confusion)

@@ -7,6 +7,7 @@ import numpy as np
 
 from cvtool import backbones
 from cvtool.backbones import BACKBONE, DEPTHS, WIDTHS, csp_backbone
+from cvtool.engines import first_line
 from cvtool.errors import ModelError
 from cvtool.models.presets import find_model, preset_file
 from cvtool.segmentation import unet
@@ -138,7 +139,8 @@ def begin_backbone(network, weights, architecture):
         # Keras finds weights by their place in the network: the rest of it is not needed.
         keras.Model(pixels, backbone(pixels)).load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{weights}: its backbone cannot be taken over ({error})") from None
+        reason = first_line(error)
+        raise ModelError(f"{weights}: its backbone cannot be taken over ({reason})") from None
     for layer in network.get_layer(BACKBONE).layers:
         if layer.weights:
             layer.set_weights(backbone.get_layer(layer.name).get_weights())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from cvtool.errors import DatasetError
@@ -45,6 +46,20 @@ def judge_faults(faults, paths, dataset, commands, *, force, say):
         )
     first = f"{faults[0]}" + (f", and {len(faults) - 1:,} more" if len(faults) > 1 else "")
     return [f"{words} left out: {first}"]
+
+
+def check_commands(dataset, test, options):
+    """The commands that list all faults of the data sets.
+
+    Args:
+        dataset, test: folders; `test` may be None.
+        options: option -> its value or None, of `dataset`.
+    """
+    given = [str(word) for pair in options.items() if pair[1] is not None for word in pair]
+    commands = [["cvtool", "check", str(dataset), *given, "--all"]]
+    if test is not None:
+        commands.append(["cvtool", "check", str(test), "--all"])
+    return [shlex.join(command) for command in commands]
 
 
 def affected(fault):

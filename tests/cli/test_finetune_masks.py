@@ -332,6 +332,5 @@ def test_too_many_faults_are_refused_with_the_command_that_shows_them_all(
 
 def test_one_picture_is_too_few(run, tiny, tmp_path):
     write_mask_set(tmp_path / "one", 1)
-    one_error(run("finetune", "one", "--backbone", tiny), 1)
-    line = one_error(run("finetune", "one", "--backbone", tiny, "--force"), 1)
-    assert "one: " in line and not Path("runs").exists()
+    line = one_error(run("finetune", "one", "--backbone", tiny), 1)
+    assert "one: no pictures are left for dev; add more" in line and not Path("runs").exists()

@@ -15,7 +15,7 @@ from cvtool.errors import CvtoolError, TrainingError
 from cvtool.pictures.reading import read_picture
 from cvtool.segmentation import finishing
 from cvtool.segmentation.finetuning import open_training
-from cvtool.segmentation.finishing import RUN_FILES, finish, pictures_to_predict, predict_splits
+from cvtool.segmentation.finishing import RUN_FILES, evaluate_splits, finish, pictures_to_predict
 from cvtool.segmentation.metrics import confusion_matrix, mean_iou, pixel_accuracy
 from cvtool.segmentation.runs import start_run
 from cvtool.segmentation.segmenter import Segmenter
@@ -175,9 +175,8 @@ def test_of_many_training_pictures_a_sample_is_scored(training, finished, monkey
 
     def sampled(seed):
         settings = replace(training.settings, seed=seed)
-        found = predict_splits(replace(training, settings=settings), segmenter, say=quiet)
-        assert all(len(data.examples) == len(c) for data, c in found.values())
-        return [example.path for example in found["train"][0].examples]
+        found = evaluate_splits(replace(training, settings=settings), segmenter, say=quiet)
+        return [example.path for example in found["train"].dataset.examples]
 
     first = sampled(0)
     everything = {example.path for example in training.splits["train"].examples}
@@ -204,7 +203,8 @@ def test_what_has_gone_is_named_and_left_out(copy, tmp_path):
     result = finish_again(training, say=lambda line: said.append(str(line)))
     assert result["scored_split"] == "dev" and set(result["scores"]) == {"train", "dev"}
     assert result["scores"]["train"]["pictures"] == len(training.splits["train"].examples) - 1
-    assert len(said) == 1 + count and all("gone.png: no such" in line for line in said)
+    assert ["gone.png: no such" in line for line in said] == [True] * (1 + count) + [False]
+    assert f"not one of {count} pictures and masks can be read" in said[-1]
     assert "chosen on dev" in (training.folder / "report.html").read_text()
 
 
@@ -226,5 +226,5 @@ def test_a_damaged_best_checkpoint_is_named(copy):
 def test_void_counts_nowhere(training, finished):
     known = sum(int((read_mask(e.mask) != VOID).sum()) for e in training.splits["test"].examples)
     segmenter = Segmenter.load(training.folder, device="cpu")
-    _, confusions = predict_splits(training, segmenter, say=quiet)["test"]
+    confusions = evaluate_splits(training, segmenter, say=quiet)["test"].confusions
     assert confusions.sum() == known < len(confusions) * 64 * 64

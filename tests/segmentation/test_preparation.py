@@ -144,6 +144,9 @@ def test_another_set_for_testing_is_all_test(plain, tmp_path):
     found = prepare(plain, test=other, say=quiet)
     assert sizes(found) == {"train": 32, "dev": 8, "test": 3}
     assert names(found, "test") == {"80", "90", "91"}
+    for stem in ("images/train/80", "masks/train/80", "images/val/91", "masks/val/91"):
+        (other / f"{stem}.png").unlink()
+    assert sizes(prepare(plain, test=other, say=quiet))["test"] == 1
     (other / "classes.txt").write_text("background\nbee\nant\n")
     with pytest.raises(DatasetError, match="other: its classes are background, bee, ant; .*order"):
         prepare(plain, test=other, say=quiet)
@@ -250,7 +253,7 @@ def test_classes_without_a_pixel_and_bare_masks_are_told(tmp_path):
     ("masks", "words"),
     [
         ({"0": mask_of(), "1": mask_of()}, "not one pixel of a class to learn, .*cvtool check"),
-        ({"0": mask_of(1)}, "1 picture with faults"),
+        ({"0": mask_of(1)}, "no pictures are left for dev; add more"),
         (
             {f"train/1{n}": mask_of() for n in range(3)} | {"val/2": mask_of(1)},
             "the training masks show nothing but background",

@@ -34,6 +34,8 @@ def report(tmp_path):
     confusions[0, 2, 2] = confusions[0, 2, 0] = 2
     scores = summarise(confusions, NAMES)
     per_class = scores.pop("per_class")
+    for number, row in enumerate(per_class.values()):
+        row["boundary_f"] = 0.123 if number == 1 else None
     pair = jpeg_of(np.full((240, 486, 3), 99, np.uint8))
     return Report(
         name="run <1>",
@@ -94,9 +96,9 @@ def test_the_order_of_the_page(report, tmp_path):
 def test_classes_with_their_intervals_and_the_confusions(report, tmp_path):
     text = written(report, tmp_path).text
     low, high = report.per_class[NAMES[1]]["interval"]
-    assert f"{NAMES[1]} 12 10.0 % 0.600 {low:.3f}–{high:.3f} 0.750" in text
+    assert f"{NAMES[1]} 12 10.0 % 0.600 {low:.3f}–{high:.3f} 0.750 0.123" in text
     # Nowhere, and so last and without figures.
-    assert f"{NAMES[3]} 0 0 % – – –" in text
+    assert f"{NAMES[3]} 0 0 % – – – –" in text
     assert f"{NAMES[1]} {NAMES[2]} 480 40.0 %" in text
     assert "On test, 1 class is in fewer than 10 pictures" in text
 

@@ -10,7 +10,6 @@ from cvtool.segmentation.summary import (
     guessing_error,
     summarise,
     words_of_errors,
-    worst_first,
 )
 
 NAMES = ("background", "cat", "dog", "owl")
@@ -101,18 +100,6 @@ def test_guessing_is_saying_the_most_frequent_class():
     truths, _ = pairs()
     guessed = confusions_of(truths, np.zeros_like(truths))
     assert guessing_error(guessed) == pytest.approx(1 - summarise(guessed, NAMES)["miou"])
-
-
-def test_the_worst_come_first_and_those_of_void_not_at_all():
-    truths, predicted = pairs(6)
-    confusions = confusions_of(truths, predicted)
-    confusions[2] = 0
-    order = worst_first(confusions)
-    assert sorted(order) == [0, 1, 3, 4, 5]
-    scores = [
-        jaccard_score(truths[i].ravel(), predicted[i].ravel(), average="macro") for i in order
-    ]
-    assert scores == sorted(scores)
 
 
 def test_what_most_wrong_pixels_are():

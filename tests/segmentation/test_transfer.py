@@ -132,7 +132,10 @@ def test_a_model_without_the_backbone_is_refused(donors, tmp_path):
     with pytest.raises(ModelError, match='--backbone: model "other" has no backbone.*everyday'):
         find_start(folder)
     wrong = save_start(
-        donors["plain"], tmp_path / "wrong", task="classify", architecture={"network": "csp"}
+        donors["plain"],
+        tmp_path / "wrong",
+        task="classify",
+        architecture={"network": "csp", **SMALL},
     )
     with pytest.raises(ModelError, match=r"wrong\.weights\.h5: its backbone cannot be taken"):
         started_from(find_start(wrong), OLD)

@@ -114,6 +114,21 @@ def _first(wrong: np.ndarray, values: np.ndarray) -> tuple[int, int, int]:
     return x, y, int(values[y, x])
 
 
+def mask_of(dataset, example, shape):
+    """The mask of one of a data set's pictures, which has that height and width.
+
+    Args:
+        dataset: MaskDataset.
+        example: MaskedPicture of it.
+        shape: (height, width) of the picture, pixels.
+    Returns:
+        uint8 (H, W) of class ids, 255 for void.
+    Raises:
+        MaskError: as `read_mask`.
+    """
+    return read_mask(example.mask, dataset.colours, len(dataset.classes), shape)
+
+
 def write_mask(
     path: str | Path,
     mask: np.ndarray,

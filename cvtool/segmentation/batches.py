@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from cvtool.datasets.mask_files import read_mask
+from cvtool.datasets.mask_files import mask_of
 from cvtool.errors import CvtoolError
 from cvtool.pictures.reading import read_picture
 from cvtool.segmentation.augmentation import Augmentation, augment
@@ -56,7 +56,7 @@ class SegmentationBatches(keras.utils.PyDataset):
     ):
         super().__init__(workers=workers, max_queue_size=8)
         self.examples = dataset.examples
-        self.colours, self.num_classes = dataset.colours, len(dataset.classes)
+        self.dataset = dataset
         self.size, self.batch = size, batch
         self.seed, self.epoch = seed, epoch
         self.augmentation = augmentation or Augmentation()
@@ -105,7 +105,7 @@ class SegmentationBatches(keras.utils.PyDataset):
             return kept
         example = self.examples[index]
         pixels = read_picture(example.path)
-        mask = read_mask(example.mask, self.colours, self.num_classes, pixels.shape[:2])
+        mask = mask_of(self.dataset, example, pixels.shape[:2])
         sample = pixels, mask
         if self.cache is not None:
             self.cache[index] = sample

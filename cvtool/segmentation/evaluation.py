@@ -12,7 +12,7 @@ import numpy as np
 
 from cvtool.datasets.faults import Fault, OnFault, refuse
 from cvtool.datasets.mask_classes import find_class_list
-from cvtool.datasets.mask_files import read_mask
+from cvtool.datasets.mask_files import mask_of
 from cvtool.datasets.mask_pairs import mask_root
 from cvtool.datasets.masked import MaskDataset
 from cvtool.datasets.masked_layout import read_masked
@@ -142,7 +142,7 @@ def evaluate_segmenter(
     paths = [example.path for example in dataset.examples]
     for index, picture in read_each(paths, on_error=on_error):
         try:
-            truth = true_mask(dataset, index, picture.pixels.shape[:2])
+            truth = mask_of(dataset, dataset.examples[index], picture.pixels.shape[:2])
         except DatasetError as error:
             if on_error is None:
                 raise
@@ -219,11 +219,6 @@ def boundary_scores(truth, predicted, confusion):
     )
 
 
-def true_mask(dataset: MaskDataset, index: int, shape: tuple[int, int]) -> np.ndarray:
-    """The mask of a picture of this height and width, uint8 (H, W)."""
-    return read_mask(dataset.examples[index].mask, dataset.colours, len(dataset.classes), shape)
-
-
 def save_evaluation(
     evaluation: Evaluation, folder: str | Path, *, overwrite: bool = False
 ) -> list[Path]:
@@ -255,10 +250,10 @@ def save_evaluation(
         for old in worst.glob("[0-9][0-9]-*.jpg"):
             old.unlink()
     for rank, mistake in enumerate(evaluation.worst, 1):
-        path = dataset.examples[mistake.index].path
-        pixels = read_picture(path)
-        masks = [true_mask(dataset, mistake.index, pixels.shape[:2]), mistake.predicted]
+        example = dataset.examples[mistake.index]
+        pixels = read_picture(example.path)
+        masks = [mask_of(dataset, example, pixels.shape[:2]), mistake.predicted]
         side = min(_LONGEST_SHOWN, max(pixels.shape[:2]))
         shown = side_by_side(pixels, masks, dataset.classes, side)
-        write_picture(worst / f"{rank:02}-{path.stem}.jpg", shown, overwrite=overwrite)
+        write_picture(worst / f"{rank:02}-{example.path.stem}.jpg", shown, overwrite=overwrite)
     return written + ([worst] if evaluation.worst else [])

@@ -81,7 +81,7 @@ class TrainingBatches(SegmentationBatches):
     """
 
     def __init__(self, dataset, *others, longest, **named):
-        self.dataset, self.longest = dataset, longest
+        self.longest = longest
         super().__init__(dataset, *others, **named)
 
     def read(self, index):

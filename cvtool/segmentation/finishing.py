@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from cvtool.datasets.mask_files import mask_of
 from cvtool.errors import DatasetError
 from cvtool.pictures.reading import read_picture
 from cvtool.segmentation import unet
 from cvtool.segmentation.evaluation import evaluate_segmenter
 from cvtool.segmentation.report import MOST_MISTAKES, Mistake, Report, write_report
-from cvtool.segmentation.scoring import read_true
 from cvtool.segmentation.segmenter import Segmenter
 from cvtool.segmentation.sheet import side_by_side
 from cvtool.segmentation.summary import guessing_error, words_of_errors
@@ -97,7 +97,7 @@ def worst_pictures(evaluation):
     for worst in evaluation.worst[:MOST_MISTAKES]:
         example = data.examples[worst.index]
         pixels = read_picture(example.path)
-        masks = [read_true(data, example, pixels.shape[:2]), worst.predicted]
+        masks = [mask_of(data, example, pixels.shape[:2]), worst.predicted]
         shown.append(
             Mistake(
                 path=example.path,

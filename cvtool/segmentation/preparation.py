@@ -10,6 +10,7 @@ import numpy as np
 
 from cvtool.datasets.faults import Fault
 from cvtool.datasets.mask_classes import find_class_list
+from cvtool.datasets.mask_files import mask_of
 from cvtool.datasets.mask_pairs import mask_root
 from cvtool.datasets.mask_pixels import MaskError
 from cvtool.datasets.masked import MaskDataset, MaskedPicture
@@ -19,7 +20,6 @@ from cvtool.datasets.splitting import homes, split_up
 from cvtool.engines import usable_cores
 from cvtool.errors import DatasetError
 from cvtool.segmentation.contents import count_pixels, detail_of, widths
-from cvtool.segmentation.scoring import read_true
 from cvtool.training.faults import affected, check_commands, judge_faults, key_of
 from cvtool.training.page import counted
 
@@ -194,7 +194,7 @@ def read_contents(data, sizes, bad, faults):
             return None
         try:
             shape = tuple(sizes[index][::-1])
-            mask = read_true(data, example, shape)
+            mask = mask_of(data, example, shape)
         except MaskError as error:
             return error
         return count_pixels(mask, count), widths(mask, count)

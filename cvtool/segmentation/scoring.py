@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cvtool.datasets.mask_files import read_mask
+from cvtool.datasets.mask_files import mask_of
 from cvtool.datasets.masked import VOID
 from cvtool.pictures.reading import read_picture
 from cvtool.segmentation.augmentation import FILL
@@ -79,14 +79,9 @@ def read_scaled(dataset, example, longest, *, enlarge=True):
         PictureError, MaskError: one of them cannot be read.
     """
     pixels = read_picture(example.path)
-    mask = read_true(dataset, example, pixels.shape[:2])
+    mask = mask_of(dataset, example, pixels.shape[:2])
     pixels = scaled(pixels, longest if enlarge else min(longest, max(pixels.shape[:2])))
     height, width = pixels.shape[:2]
     if mask.shape != (height, width):
         mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     return pixels, mask
-
-
-def read_true(dataset, example, shape):
-    """The mask of one of a data set's pictures, which has that shape: uint8 (H, W)."""
-    return read_mask(example.mask, dataset.colours, len(dataset.classes), shape)

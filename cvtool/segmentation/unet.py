@@ -61,7 +61,7 @@ def csp_unet(num_classes, *, widths=WIDTHS, depths=DEPTHS, decoder=DECODER, size
 
     The coarsest map first sees its surroundings through spatial pyramid pooling, as in the
     detector. The expanding path ends at half the picture's size; the last transposed
-    convolution makes the logits of the four pixels of each cell.
+    convolution doubles it, with the same logits for the four pixels of each cell.
 
     Args:
         num_classes: number of classes C.
@@ -82,7 +82,9 @@ def csp_unet(num_classes, *, widths=WIDTHS, depths=DEPTHS, decoder=DECODER, size
     for skip, filters, stride in zip(reversed(skips), decoder, (16, 8, 4, 2), strict=True):
         x = joined(up_conv(x, filters, name=f"up{stride}"), skip, f"join{stride}")
         x = double_conv(x, filters, "same", True, name=f"merge{stride}")
-    logits = layers.Conv2DTranspose(num_classes, 2, 2, dtype="float32", name="logits")(x)
+    logits = layers.Conv2DTranspose(
+        num_classes, 2, 2, kernel_constraint=AllPlacesAlike(), dtype="float32", name="logits"
+    )(x)
     return keras.Model(pixels, CutTo(dtype="float32", name="cut")([logits, pixels]), name="unet")
 
 
@@ -156,3 +158,15 @@ class CutTo(layers.Layer):
             for here, there in zip(x[1:3], like[1:3], strict=True)
         ]
         return (x[0], *sides, x[3])
+
+
+@keras.saving.register_keras_serializable("cvtool")
+class AllPlacesAlike(keras.constraints.Constraint):
+    """The kernel (H, W, ...) of a transposed convolution is the same at every place.
+
+    Otherwise what it makes of an even area is a pattern of H x W pixels, the "checkerboard"
+    of Odena et al. 2016, "Deconvolution and Checkerboard Artifacts".
+    """
+
+    def __call__(self, w):
+        return ops.broadcast_to(ops.mean(w, axis=(0, 1), keepdims=True), ops.shape(w))

@@ -21,20 +21,15 @@ import keras
 import numpy as np
 
 from cvtool.datasets.mask_files import read_mask
-from cvtool.datasets.masked import VOID, MaskDataset, MaskedPicture
+from cvtool.datasets.masked import MaskDataset, MaskedPicture
 from cvtool.detection.detector import build
 from cvtool.models.presets import find_model, preset_file
-from cvtool.pictures.reading import read_picture
-from cvtool.segmentation.augmentation import FILL, Augmentation
+from cvtool.segmentation.augmentation import Augmentation
 from cvtool.segmentation.batches import SegmentationBatches
+from cvtool.segmentation.contents import count_pixels
 from cvtool.segmentation.losses import LOSSES
-from cvtool.segmentation.metrics import (
-    confusion_matrix,
-    foreground_iou,
-    iou_per_class,
-    mean_iou,
-    pixel_accuracy,
-)
+from cvtool.segmentation.metrics import foreground_iou, iou_per_class, mean_iou, pixel_accuracy
+from cvtool.segmentation.scoring import score_dataset
 from cvtool.segmentation.targets import balanced_weights
 from cvtool.segmentation.unet import csp_unet
 from cvtool.training.balance import repeat_factors
@@ -53,7 +48,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     classes = read_classes(args.data)
     train, val = (read_split(args.data, split, classes, args.limit) for split in ("train", "val"))
-    pixels, present = count_pixels(train)
+    pixels, present = count_classes(train)
     stages = parse_stages(args.stages)
 
     model = csp_unet(len(classes))
@@ -89,10 +84,9 @@ def main():
             cache=cache,
             workers=args.workers,
         )
-        squares = [square(read_picture(e.path), size) for e in val.examples]
-        checkpoint.score = lambda network, size=size, squares=squares: {
+        checkpoint.score = lambda network, size=size, kept={}: {
             key: value
-            for key, value in score(network, val, size, squares).items()
+            for key, value in score(network, val, size, kept).items()
             if key in ("miou", "foreground_iou", "pixel_accuracy")
         }
         model.fit(
@@ -107,14 +101,13 @@ def main():
 
     model.load_weights(args.out / "best.weights.h5")
     size = stages[-1][0]
-    squares = [square(read_picture(e.path), size) for e in val.examples]
     scores = {
         "train": f"{args.data.name} train",
         "dev": f"{args.data.name} val",
         "epochs": epochs,
         "seed": args.seed,
         "size": size,
-        **score(model, val, size, squares),
+        **score(model, val, size, {}),
     }
     (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     plot_history(args.out)
@@ -168,12 +161,10 @@ def read_split(data, split, classes, limit=None):
     return MaskDataset(classes, tuple(examples))
 
 
-def count_pixels(dataset):
+def count_classes(dataset):
     """Pixels of each class, int (C,), and which classes each mask shows, bool (N, C)."""
-    count = len(dataset.classes)
-    rows = [np.bincount(read_mask(e.mask).ravel(), minlength=256)[:count] for e in dataset.examples]
-    rows = np.stack(rows)
-    return rows.sum(0), rows > 0
+    rows = [count_pixels(read_mask(e.mask), len(dataset.classes)) for e in dataset.examples]
+    return np.sum(rows, axis=0), np.stack(rows) > 0
 
 
 def start_backbone(model, start):
@@ -188,38 +179,16 @@ def start_backbone(model, start):
     backbone.set_weights(detector.get_layer("csp").get_weights())
 
 
-def square(pixels, size):
-    """The picture at the top left of a square that its longer side fills, uint8."""
-    height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    sides = max(1, round(width * scale)), max(1, round(height * scale))
-    result = np.full((size, size, 3), FILL, np.uint8)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    result[: sides[1], : sides[0]] = cv2.resize(pixels, sides, interpolation=way)
-    return result
-
-
-def score(model, dataset, size, squares, batch=16):
-    """Confusion of all masks at their own size, and the figures from it."""
-    count = len(dataset.classes)
-    confusion = np.zeros((count, count), np.int64)
-    for start in range(0, len(squares), batch):
-        logits = model.predict_on_batch(np.stack(squares[start : start + batch]))
-        for row, example in zip(logits, dataset.examples[start : start + batch], strict=True):
-            truth = read_mask(example.mask)
-            height, width = truth.shape
-            scale = size / max(height, width)
-            part = row[: max(1, round(height * scale)), : max(1, round(width * scale))]
-            whole = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-            confusion += confusion_matrix(truth, whole.argmax(-1), count)
+def score(model, dataset, size, cache):
+    """The figures of a data set, counted at the network's size."""
+    confusion = score_dataset(model, dataset, size, cache)
     names = dataset.classes
     return {
         "miou": mean_iou(confusion),
-        "foreground_iou": foreground_iou(confusion),
+        "foreground_iou": float(foreground_iou(confusion)),
         "pixel_accuracy": pixel_accuracy(confusion),
         "per_class": dict(zip(names, iou_per_class(confusion).round(4).tolist(), strict=True)),
-        "pictures": len(squares),
-        "void": VOID,
+        "pictures": len(dataset.examples),
     }
 
 

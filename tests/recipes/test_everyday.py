@@ -1,12 +1,7 @@
 """The default detector's recipes, one after the other, on a handful of drawn pictures."""
 
 import json
-import os
-import runpy
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,39 +10,8 @@ from cvtool.classification.classifier import Classifier
 from cvtool.detection.detector import Detector
 from cvtool.models.presets import load_presets, verify
 from cvtool.pictures.writing import write_picture
+from recipe_runs import PRETRAINED, run, run_here
 from tiny_yolo import draw_shapes
-
-ROOT = Path(__file__).resolve().parents[2]
-RECIPES = ROOT / "pretrained" / "recipes"
-
-
-def run(recipe, *arguments):
-    """As from the command line."""
-    result = subprocess.run(
-        [sys.executable, RECIPES / recipe, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def run_here(recipe, *arguments):
-    """In this process and step by step: quicker than to import and compile for a few steps."""
-    import cv2
-    import tensorflow
-
-    threads = cv2.getNumThreads()
-    tensorflow.config.run_functions_eagerly(True)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.syspath_prepend(RECIPES)
-            patch.setattr(sys, "argv", [recipe, *map(str, arguments)])
-            runpy.run_path(str(RECIPES / recipe), run_name="__main__")
-    finally:
-        tensorflow.config.run_functions_eagerly(False)
-        cv2.setNumThreads(threads)
 
 
 def write_tiny_imagenet(root, val=16):
@@ -110,7 +74,7 @@ def runs(tmp_path_factory):
     training += ["--backbone", backbone / "backbone.weights.h5", "--stages", "64:1:0.5,96:1:0"]
     run_here("train_everyday.py", *training)
     shipped.mkdir()
-    shutil.copy(ROOT / "pretrained" / "README.md", shipped)
+    shutil.copy(PRETRAINED / "README.md", shipped)
     run_here("export_tiny200.py", "--run", backbone, "--data", root / "tiny", "--out", shipped)
     run_here(
         *["export_everyday.py", "--run", everyday, "--data", root / "everyday20"],

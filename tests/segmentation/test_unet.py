@@ -6,6 +6,7 @@ import pytest
 
 from cvtool.engines import LiteRTEngine
 from cvtool.models.saving import export_litert
+from cvtool.segmentation.losses import cross_entropy
 from cvtool.segmentation.unet import CutTo, build, csp_unet, unet
 from cvtool.training.precision import set_precision
 
@@ -158,3 +159,13 @@ def test_in_mixed_precision_the_logits_are_float32(architecture):
     assert mixed.layers[-3].compute_dtype == "bfloat16"
     logits = mixed(noise(1, 17, 33))
     assert logits.shape == (1, 17, 33, 3) and logits.dtype == "float32"
+
+
+def test_the_pixels_of_a_cell_are_scored_alike_once_trained():
+    """Or flat areas would be chequered."""
+    network = build(3, CSP)
+    network.compile("sgd", cross_entropy)
+    targets = np.stack([np.arange(2 * 64**2).reshape(2, 64, 64) % 3, np.ones((2, 64, 64))], -1)
+    network.train_on_batch(noise(2, 64, 64), targets.astype(np.float32))
+    logits = np.asarray(network(noise(1, 64, 64)))[0].reshape(32, 2, 32, 2, 3)
+    assert np.ptp(logits, axis=(1, 3)).max() < 1e-5 < np.ptp(logits, axis=(0, 2)).min()

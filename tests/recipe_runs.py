@@ -1,0 +1,42 @@
+"""The recipes of pretrained/, run on a handful of pictures."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PRETRAINED = ROOT / "pretrained"
+RECIPES = PRETRAINED / "recipes"
+
+
+def run(recipe, *arguments):
+    """As from the command line."""
+    result = subprocess.run(
+        [sys.executable, RECIPES / recipe, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def run_here(recipe, *arguments):
+    """In this process and step by step: quicker than to import and compile for a few steps."""
+    import cv2
+    import tensorflow
+
+    threads = cv2.getNumThreads()
+    tensorflow.config.run_functions_eagerly(True)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(RECIPES)
+            patch.setattr(sys, "argv", [recipe, *map(str, arguments)])
+            runpy.run_path(str(RECIPES / recipe), run_name="__main__")
+    finally:
+        tensorflow.config.run_functions_eagerly(False)
+        cv2.setNumThreads(threads)

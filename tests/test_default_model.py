@@ -1,11 +1,16 @@
 """What the shipped models must see in photographs that anybody can check."""
 
+import numpy as np
 import pytest
 import skimage.data
 
 from cvtool.classification.classifier import Classifier
 from cvtool.detection.boxes import iou
 from cvtool.detection.detector import Detector
+from cvtool.engines import TensorFlowEngine
+from cvtool.models.presets import preset_file
+from cvtool.segmentation.metrics import confusion_matrix, mean_iou
+from cvtool.segmentation.segmenter import Segmenter, build
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +30,6 @@ def test_the_main_subject_is_found_where_it_is(detector, name, label, box):
 
 @pytest.mark.parametrize("name", ["brick", "grass", "gravel"])
 def test_textures_hold_no_objects(detector, name):
-    import numpy as np
-
     pixels = np.stack([getattr(skimage.data, name)()] * 3, axis=-1)
     assert [d for d in detector(pixels) if d.score > 0.5] == []
 
@@ -35,3 +38,37 @@ def test_textures_hold_no_objects(detector, name):
 def test_the_cup_is_a_cup_of_coffee(tta):
     best = Classifier.load("tiny200", device="cpu")(skimage.data.coffee(), top=1, tta=tta)[0]
     assert best.label == "espresso" and best.score > 0.2
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return Segmenter.load("everyday-unet", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "inside", "outside"),
+    [
+        # Rows and columns: a face and its surroundings.
+        ("astronaut", "person", (60, 150, 170, 260), (0, 100, 320, 400)),
+        ("chelsea", "cat", (80, 250, 100, 330), (0, 300, 440, 451)),
+    ],
+)
+def test_the_main_subject_has_its_pixels(segmenter, name, label, inside, outside):
+    mask = segmenter.mask(getattr(skimage.data, name)())
+    found = mask == segmenter.classes.index(label)
+    shares = [
+        found[top:bottom, left:right].mean() for top, bottom, left, right in (inside, outside)
+    ]
+    assert shares[0] > 0.9 and shares[0] - shares[1] > 0.4
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_both_engines_give_the_same_masks(segmenter, name):
+    preset = segmenter.preset
+    engine = TensorFlowEngine(lambda: build(preset), preset_file(preset, "weights"))
+    pixels = getattr(skimage.data, name)()
+    masks = [one.mask(pixels) for one in (segmenter, Segmenter(preset, engine))]
+    confusion = confusion_matrix(*masks, len(segmenter.classes))
+    # Of a class of a few pixels, one more changes much.
+    large = confusion.sum(1) > 0.01 * pixels.shape[0] * pixels.shape[1]
+    assert mean_iou(confusion * large[:, None] * large) > 0.99

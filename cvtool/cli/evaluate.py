@@ -31,6 +31,8 @@ from cvtool.cli.options import (
 from cvtool.errors import CvtoolError, ModelError, OutputError
 
 DEFAULT_OUT = Path("evaluation")
+# Of boxes that overlap more, as `cvtool detect` does it.
+MAX_IOU = 0.45
 Split = Literal["train", "dev", "test"]
 # What finetune marks its folders with; its module costs an import.
 RUN_FILE = "run.json"
@@ -72,13 +74,14 @@ def evaluate(
         int | None, typer.Option(min=1, metavar="N", help="Use N pictures only.")
     ] = None,
     iou: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0,
             max=1,
+            show_default=str(MAX_IOU),
             help="Detector: of two boxes of a class that overlap more than this, keep one.",
         ),
-    ] = 0.45,
+    ] = None,
     tta: TtaOption = False,
     size: ViewSizeOption = None,
     device: DeviceOption = "auto",
@@ -122,7 +125,7 @@ class Options:
     pictures: Path | None
     split: Split | None
     limit: int | None
-    iou: float
+    iou: float | None
     tta: bool
     size: int | None
     device: Device
@@ -145,6 +148,7 @@ def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
     truths = evaluation.read_detection_dataset(
         dataset, options.pictures, options.limit, options.split, on_fault=faults.append
     )
+    refuse_inside(options, dataset)
     # Now: they may be why there is nothing left to score.
     complain_of_faults(faults, dataset, options.pictures)
     detector = Detector.load(model, device=options.device, size=options.size)
@@ -159,7 +163,7 @@ def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
         result = evaluation.evaluate_detector(
             detector,
             truths,
-            max_iou=options.iou,
+            max_iou=MAX_IOU if options.iou is None else options.iou,
             on_picture=advance,
             on_error=problems.append,
         )
@@ -175,12 +179,15 @@ def evaluate_classification(model: str, dataset: Path, options: Options) -> None
     from cvtool.classification import evaluation
     from cvtool.classification.classifier import Classifier
 
+    if options.iou is not None:
+        raise typer.BadParameter("--iou is for detectors")
     if options.split is not None:
         raise typer.BadParameter(
             "--split is for detectors and segmentation; name the folder of the split instead"
         )
     check_out(options, evaluation.SUMMARY_FILE)
     data = evaluation.read_classification_dataset(dataset, options.pictures, options.limit)
+    refuse_inside(options, dataset)
     classifier = Classifier.load(model, device=options.device, size=options.size)
     unknown = [name for name in data.classes if name not in classifier.classes]
     if unknown and len(unknown) < len(data.classes):
@@ -204,6 +211,8 @@ def evaluate_segmentation(model: str, dataset: Path, options: Options) -> None:
     from cvtool.segmentation import evaluation
     from cvtool.segmentation.segmenter import Segmenter
 
+    if options.iou is not None:
+        raise typer.BadParameter("--iou is for detectors")
     if options.tta:
         raise typer.BadParameter("--tta is for classifiers")
     check_out(options, evaluation.SUMMARY_FILE)
@@ -217,6 +226,7 @@ def evaluate_segmentation(model: str, dataset: Path, options: Options) -> None:
         on_fault=faults.append,
         on_remark=console.say,
     )
+    refuse_inside(options, dataset)
     complain_of_faults(faults, dataset, options.pictures)
     segmenter = Segmenter.load(model, device=options.device, size=options.size)
     say_where_classes_differ(
@@ -255,6 +265,17 @@ def check_out(options: Options, summary_file: str) -> None:
     if not options.overwrite and options.out.is_dir() and any(options.out.iterdir()):
         raise OutputError(f"{options.out}: is not empty; use --overwrite or another --out")
     check_output_folder(options.out, "name another with --out")
+
+
+def refuse_inside(options: Options, dataset: Path) -> None:
+    """Refuse a folder in the data set: the worst pictures would be taken for pictures of it."""
+    for source in (dataset, options.pictures):
+        read = source is not None and source.is_dir()
+        if read and options.out.resolve().is_relative_to(source.resolve()):
+            raise OutputError(
+                f"{options.out}: lies in {source}, which is read; name a folder outside of it "
+                "with --out"
+            )
 
 
 def conclude(summary: dict[str, Any], show, written: Sequence[Path], options: Options) -> None:

@@ -340,6 +340,8 @@ def finetune(
     else:
         task = task_of(dataset, pictures, masks, classes)
         refuse_other_task(given, task, dataset)
+        if from_scratch is not None and "backbone" in given:
+            raise typer.BadParameter("choose one of --backbone and --from-scratch")
         if from_scratch is not None and unfreeze is not None:
             raise typer.BadParameter(
                 "--unfreeze has no meaning with --from-scratch: all is trained"

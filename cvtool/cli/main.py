@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -62,6 +63,13 @@ class ErrorBoundary(TyperGroup):
         except BrokenPipeError:
             _abandon_stdout()
             raise typer.Exit(BROKEN_PIPE) from None
+        except OSError as error:
+            # Our files' errors are OutputErrors; what has no name is stdout.
+            if error.errno != errno.ENOSPC or error.filename is not None:
+                raise
+            _abandon_stdout()
+            console.complain("stdout: no space left to write the results; make room")
+            raise typer.Exit(1) from None
         except ImportError as error:
             if "shared object file" not in str(error):
                 raise

@@ -14,6 +14,7 @@ from cvtool.datasets.split_files import entries, folders_named, split_folders
 from cvtool.errors import DatasetError
 
 YAML_SUFFIXES = (".yaml", ".yml")
+DESCRIPTION_STEMS = ("data", "dataset")
 # Lists of class names, one a line, that labelling tools write beside the labels.
 NAME_LISTS = ("classes.txt", "obj.names")
 _SPLIT_KEYS = ("train", "val", "valid", "test")
@@ -61,7 +62,7 @@ def find_description(path: Path) -> Path | None:
     if path.is_file():
         return path if path.suffix.lower() in YAML_SUFFIXES and _is_yaml(path) else None
     yamls = entries(path, lambda name: os.path.splitext(name)[1].lower() in YAML_SUFFIXES)
-    yamls.sort(key=lambda at: at.stem.casefold() not in ("data", "dataset"))
+    yamls.sort(key=lambda at: at.stem.casefold() not in DESCRIPTION_STEMS)
     for at in yamls:
         if _is_yaml(at):
             return at
@@ -135,7 +136,8 @@ def _is_yaml(path: Path) -> bool:
     try:
         content = _load(path)
     except DatasetError:
-        return False
+        # Of a file so called, the reader is to say what is wrong with it.
+        return path.stem.casefold() in DESCRIPTION_STEMS
     return bool({"names", "nc"} & set(content)) and any(key in content for key in _SPLIT_KEYS)
 
 

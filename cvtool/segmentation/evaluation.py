@@ -168,6 +168,16 @@ def evaluate_segmenter(
         raise DatasetError(
             f"{dataset.examples[0].mask}: void everywhere, as are all masks here: nothing to score"
         )
+    if not confusions[:, 1:].any():
+        raise DatasetError(
+            f"{dataset.examples[0].mask}: nothing but {dataset.classes[0]} here and in all masks, "
+            "and 255 is void: nothing to score; if it is a class, list the classes in classes.txt"
+        )
+    if not confusions[:, 1:].any():
+        raise DatasetError(
+            f"{dataset.examples[0].mask}: nothing but {dataset.classes[0]} here and in all masks, "
+            "and 255 is void: nothing to score; if it is a class, list the classes in classes.txt"
+        )
     summary = summarise(confusions, dataset.classes)
     outlines = np.stack(outlines)
     means = ratio(np.nansum(outlines, axis=0), (~np.isnan(outlines)).sum(axis=0))

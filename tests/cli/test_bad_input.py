@@ -1,6 +1,8 @@
 """Bad input that stops a command: one line, before the work, and the right exit code."""
 
 import os
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -116,3 +118,15 @@ def test_a_web_page_is_no_picture(run):
 
 def test_nothing_piped_in(run):
     assert "stdin: the file is empty" in the_error(run("detect", "-", stdin=b""))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize("option", ["--json", "--jsonl", None])
+def test_a_full_disk_behind_stdout_is_one_line(photo, option):
+    command = [sys.executable, "-m", "cvtool", "detect", photo, "--no-pictures"]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            command + ([option] if option else []), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert result.returncode == 1
+    assert result.stderr == "cvtool: error: stdout: no space left to write the results; make room\n"

@@ -134,6 +134,7 @@ def test_nothing_is_written_into_the_data_set(run, model, dataset):
         (["set", "--split", "test"], "has no split test"),
         (["set", "--size", "16"], "size 16 is under 32"),
         (["set", "--out", "set"], "is not empty"),
+        (["set", "--out", "set/images/new"], "lies in set, which is read"),
     ],
 )
 def test_refusals_are_one_line(run, model, dataset, arguments, words):
@@ -143,8 +144,12 @@ def test_refusals_are_one_line(run, model, dataset, arguments, words):
 
 
 def test_options_of_other_tasks_are_refused(run, model, dataset):
-    result = run("evaluate", model, dataset, "--tta")
-    assert result.exit_code == 2 and "--tta is for classifiers" in result.stderr
+    for options, words in (
+        (["--tta"], "--tta is for class"),
+        (["--iou", "0.3"], "--iou is for det"),
+    ):
+        result = run("evaluate", model, dataset, *options)
+        assert result.exit_code == 2 and words in result.stderr
 
 
 def test_the_scores_are_those_of_the_masks_that_segment_gives(run, model, dataset):

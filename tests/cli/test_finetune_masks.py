@@ -278,6 +278,7 @@ def test_an_option_of_a_classifier_is_refused(run, shapes, option, value):
         (["DATA", "--backbone", "TINY", "--test", "gone"], 1, "gone: no such folder"),
         (["DATA", "--backbone", "TINY", "--masks", "gone"], 1, "gone: no such folder of masks"),
         (["DATA", "--backbone", "TINY", "--classes", "gone"], 1, "gone: cannot be read"),
+        (["DATA", "--backbone", "TINY", "--from-scratch", "unet"], 2, "choose one of --backbone"),
         (["DATA", "--out", "DATA/run"], 1, "name a folder outside of it with --out"),
         # Whatever else is on the line: nothing is known of what is not there.
         (["gone", "--loss", "dice"], 1, "gone: no such file or folder"),

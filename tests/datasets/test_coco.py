@@ -116,6 +116,7 @@ def test_pictures_in_folders_of_their_own(tmp_path):
         (changed(annotations={"bbox": None}), 'annotation 1 has no "bbox"'),
         (changed(annotations={"bbox": [1, 2, 3]}), 'annotation 1 needs a "bbox" of four numbers'),
         (changed(annotations={"bbox": [1, 2, 3, "4"]}), "annotation 1 needs"),
+        (changed(annotations={"bbox": [1, 2, 3, 10**400]}), "annotation 1 needs"),
         (changed(annotations={"bbox": [1, 2, 3, float("nan")]}), "annotation 1 needs"),
         (changed(annotations={"bbox": "none"}), 'annotation 1 has a wrong "bbox"'),
         (changed(annotations={"image_id": 99}), "annotation 1 points to unknown image 99"),

@@ -262,3 +262,12 @@ def test_without_names_or_labels_the_remedy_is_told(tmp_path):
     (tmp_path / "labels" / "a.txt").unlink()
     with pytest.raises(DatasetError, match=r"no picture has a label file; .*labels.a\.txt"):
         read_boxed(tmp_path)
+
+
+def test_a_broken_description_is_named_whatever_else_is_there(tmp_path):
+    picture(tmp_path / "images" / "a.jpg")
+    text(tmp_path / "labels" / "a.txt", HALF)
+    text(tmp_path / "data.yaml", "train: [images", "names: }{")
+    assert recognise(tmp_path) == "YOLO"
+    with pytest.raises(DatasetError, match=r"data\.yaml: not valid YAML"):
+        read_boxed(tmp_path)

@@ -169,6 +169,12 @@ def test_nothing_to_score_is_an_error(tmp_path):
         write_mask(example.mask, np.full((64, 64), VOID, np.uint8), overwrite=True)
     with pytest.raises(DatasetError, match="000.png: void everywhere"):
         evaluate_segmenter(StandIn(), data)
+    black_and_white = np.zeros((64, 64), np.uint8)
+    black_and_white[:9] = VOID
+    for example in data.examples:
+        write_mask(example.mask, black_and_white, overwrite=True)
+    with pytest.raises(DatasetError, match="000.png: nothing but background.*255 is void"):
+        evaluate_segmenter(StandIn(), data)
     for example in data.examples:
         example.path.write_bytes(b"no picture")
     with pytest.raises(DatasetError, match="000.png: not one of 2"):

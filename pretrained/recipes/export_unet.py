@@ -13,6 +13,8 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
 from cvtool.models.saving import save_model
 from cvtool.segmentation.evaluation import evaluate_segmenter
 from cvtool.segmentation.segmenter import Segmenter
@@ -40,6 +42,8 @@ def main():
     classes = read_classes(args.data)
     network = build(len(classes), ARCHITECTURE)
     network.load_weights(args.run / "best.weights.h5")
+    scores = json.loads((args.run / "scores.json").read_text())
+    take_out_weights(network, np.array(scores["class_weights"]))
     description = {
         "name": NAME,
         "task": "segment",
@@ -65,6 +69,18 @@ def main():
     print(json.dumps(entry["scores"]))
 
 
+def take_out_weights(network, class_weights):
+    """Let the network give probabilities as classes occur, not as the training weighed them.
+
+    Weighted cross-entropy makes p(class) proportional to weight x true probability; so the
+    weights' logarithms come off the logits (as in Menon et al. 2021, "Long-tail learning via
+    logit adjustment", section 4.1, the other way round).
+    """
+    layer = network.get_layer("logits")
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel, bias - np.log(class_weights)])
+
+
 def card_lines(summary):
     """The scores as the model card shows them."""
     lines = [
@@ -76,8 +92,9 @@ def card_lines(summary):
         "|---|---|---|---|",
     ]
     for name, row in summary["per_class"].items():
-        figures = " | ".join(f"{row[key]:.3f}" for key in ("iou", "dice", "boundary_f"))
-        lines.append(f"| {name} | {figures} |")
+        figures = (row[key] for key in ("iou", "dice", "boundary_f"))
+        cells = " | ".join("none" if figure is None else f"{figure:.3f}" for figure in figures)
+        lines.append(f"| {name} | {cells} |")
     return lines
 
 

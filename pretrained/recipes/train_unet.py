@@ -49,6 +49,7 @@ def main():
     classes = read_classes(args.data)
     train, val = (read_split(args.data, split, classes, args.limit) for split in ("train", "val"))
     pixels, present = count_classes(train)
+    class_weights = balanced_weights(pixels, args.class_power)
     stages = parse_stages(args.stages)
 
     model = csp_unet(len(classes))
@@ -80,7 +81,7 @@ def main():
             epoch=done,
             augmentation=Augmentation(),
             factors=repeat_factors(present[:, 1:], args.balance),
-            class_weights=balanced_weights(pixels, args.class_power),
+            class_weights=class_weights,
             cache=cache,
             workers=args.workers,
         )
@@ -106,6 +107,7 @@ def main():
         "dev": f"{args.data.name} val",
         "epochs": epochs,
         "seed": args.seed,
+        "class_weights": class_weights.round(4).tolist(),
         "size": size,
         **score(model, val, size, {}),
     }

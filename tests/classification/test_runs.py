@@ -16,6 +16,7 @@ from cvtool.classification.settings import Settings
 from cvtool.errors import OutputError, TrainingError
 from cvtool.training.checkpoints import read_history, read_state
 from cvtool.training.run_folder import read_run
+from killed_training import Killed, kill_at
 from tiny_classes import CLASSES, write_class_folders
 
 SMALL = dict(from_scratch="lenet5", size=32, batch=16, augment="light", learning_rate=3e-3)
@@ -87,30 +88,13 @@ def test_the_keras_file_loads_without_our_code_and_agrees(finished):
     assert np.abs(network(pixels).numpy()[0] - probabilities).max() < 0.02
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing that the code could catch and clean up after."""
-
-
-def kill_at(monkeypatch, step):
-    """Let the training die at that step of this sitting."""
-    seen = [0]
-
-    class Kill(finetuning.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            seen[0] += 1
-            if seen[0] == step:
-                raise Killed
-
-    monkeypatch.setattr(finetuning, "StopOnNaN", Kill)
-
-
 def test_killed_ten_times_it_ends_as_if_it_had_not_been(pictures, finished, tmp_path, monkeypatch):
     folder, whole = started(pictures, tmp_path / "killed", epochs=6), finished[1]
     rng = np.random.default_rng(1)
     for _ in range(10):
         with monkeypatch.context() as patch:
             # Five steps an epoch; now and then none is finished.
-            kill_at(patch, int(rng.integers(1, 9)))
+            kill_at(patch, finetuning, int(rng.integers(1, 9)))
             try:
                 run = go_on(folder, say=quiet)
                 break

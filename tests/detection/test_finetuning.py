@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 
@@ -12,11 +11,13 @@ from cvtool.detection import finetuning
 from cvtool.detection.runs import start_run
 from cvtool.detection.settings import Settings
 from cvtool.errors import PictureError, TrainingError
-from cvtool.training.checkpoints import read_history, read_state
+from cvtool.training.checkpoints import read_state
 from cvtool.training.run_folder import read_run
+from killed_training import Killed, assert_alike, kill_after, kill_at
 from tiny_detector import SIZE, quick_training, save_detector, small_networks, write_yolo_set
 
 EPOCHS, FROZEN, PLAIN = 4, 1, 1
+METRICS = ("dev_mAP50", "dev_mAP50_95")
 
 
 def quiet(_):
@@ -54,68 +55,13 @@ def opened(folder):
     return finetuning.open_training(folder, read_run(folder))
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing that the code could catch and clean up after."""
-
-
-def kill_at(monkeypatch, step):
-    """Let the training die at that step of this sitting."""
-    seen = [0]
-
-    class Kill(finetuning.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            seen[0] += 1
-            if seen[0] == step:
-                raise Killed
-
-    monkeypatch.setattr(finetuning, "StopOnNaN", Kill)
-
-
-def kill_after(monkeypatch, epoch):
-    """Let the training die as soon as that epoch's checkpoint is written."""
-
-    class Kill(finetuning.Progress):
-        def on_epoch_end(self, index, logs=None):
-            if index + 1 == epoch:
-                raise Killed
-
-    monkeypatch.setattr(finetuning, "Progress", Kill)
-
-
 @pytest.fixture(scope="module")
 def whole(shapes, tiny, tmp_path_factory):
     """An uninterrupted training."""
     training = started(shapes, tiny, tmp_path_factory.mktemp("runs") / "whole")
     assert finetuning.train(training, say=quiet) is None
+    assert read_state(training.folder)["epoch"] == EPOCHS
     return training
-
-
-def history(training, *keys):
-    rows = read_history(training.folder / "history.csv")
-    return np.array([[float(row[key]) for key in keys] for row in rows])
-
-
-def weights(training, name):
-    found = []
-    with h5py.File(training.folder / name) as file:
-        file["layers"].visititems(
-            lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None
-        )
-    return found
-
-
-def assert_alike(training, whole):
-    """Losses, rates, scores and weights are those of the uninterrupted training."""
-    keys = "epoch", "loss", "learning_rate", "dev_mAP50", "dev_mAP50_95"
-    np.testing.assert_allclose(history(training, *keys), history(whole, *keys), atol=1e-3)
-    assert len(history(whole, "epoch")) == EPOCHS
-    states = [read_state(one.folder) for one in (training, whole)]
-    assert states[0]["best_epoch"] == states[1]["best_epoch"]
-    for name in ("best.weights.h5", "last.weights.h5"):
-        pairs = list(zip(weights(training, name), weights(whole, name), strict=True))
-        assert len(pairs) > 30
-        for one, other in pairs:
-            np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_killed_ten_times_it_ends_as_if_it_had_not_been(shapes, tiny, whole, tmp_path, monkeypatch):
@@ -125,13 +71,13 @@ def test_killed_ten_times_it_ends_as_if_it_had_not_been(shapes, tiny, whole, tmp
         with monkeypatch.context() as patch:
             # Three steps an epoch; now and then none is finished.
             if kills < 10:
-                kill_at(patch, int(rng.integers(1, 6)))
+                kill_at(patch, finetuning, int(rng.integers(1, 6)))
             try:
                 finetuning.train(replace(training, cache={}), say=quiet)
             except Killed:
                 kills += 1
     assert kills == 10
-    assert_alike(training, whole)
+    assert_alike(training, whole, METRICS)
 
 
 def test_killed_between_two_parts_it_begins_the_next_alike(
@@ -142,11 +88,11 @@ def test_killed_between_two_parts_it_begins_the_next_alike(
     for epoch in (FROZEN, EPOCHS - PLAIN):
         for kill, number in ((kill_after, epoch), (kill_at, 2)):
             with monkeypatch.context() as patch, pytest.raises(Killed):
-                kill(patch, number)
+                kill(patch, finetuning, number)
                 finetuning.train(training, say=quiet)
             assert read_state(training.folder)["epoch"] == epoch
     finetuning.train(training, say=quiet)
-    assert_alike(training, whole)
+    assert_alike(training, whole, METRICS)
 
 
 def test_killed_after_the_last_epoch_it_has_nothing_to_do(whole, tmp_path):
@@ -154,7 +100,7 @@ def test_killed_after_the_last_epoch_it_has_nothing_to_do(whole, tmp_path):
     said = []
     assert finetuning.train(copy, say=said.append) is None
     assert said == [f"going on after epoch {EPOCHS} of {EPOCHS}"]
-    assert_alike(copy, whole)
+    assert_alike(copy, whole, METRICS)
 
 
 @pytest.fixture

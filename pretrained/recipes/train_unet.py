@@ -5,7 +5,8 @@
 `--data` holds images/train, images/val and masks/train, masks/val. Train and val are the data
 set's own splits; the epoch kept is the one with the best mean IoU on val. The backbone begins
 with that of a detector, or with the weights of `pretrain_backbone.py`. Writes a run folder (see
-cvtool/training/checkpoints.py) and scores.json. Start it again with the same arguments to go
+cvtool/training/checkpoints.py) and scores.json. `--guessed` adds the pictures that only have
+boxes, with the masks of `masks_from_boxes.py`; nothing is scored on those. Start it again with the same arguments to go
 on after an interruption. Any Keras backend will do. `export_unet.py` turns the run into the
 shipped files.
 """
@@ -48,6 +49,8 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     classes = read_classes(args.data)
     train, val = (read_split(args.data, split, classes, args.limit) for split in ("train", "val"))
+    if args.guessed:
+        train = with_guessed(train, args.data, args.guessed, args.limit)
     pixels, present = count_classes(train)
     class_weights = balanced_weights(pixels, args.class_power)
     stages = parse_stages(args.stages)
@@ -56,7 +59,7 @@ def main():
     if args.start:
         start_backbone(model, args.start)
     epochs = sum(count for _, count in stages)
-    steps = max(1, len(train.examples) // args.batch)
+    steps = args.steps or max(1, len(train.examples) // args.batch)
     schedule = WarmupCosine(args.learning_rate, epochs * steps, min(steps, 500))
     # A short average: the masks are few, so an epoch has few steps.
     optimizer = adamw(model, schedule, weight_decay=args.weight_decay, ema_momentum=0.995)
@@ -79,6 +82,7 @@ def main():
             args.batch,
             seed=args.seed,
             epoch=done,
+            steps=steps,
             augmentation=Augmentation(),
             factors=repeat_factors(present[:, 1:], args.balance),
             class_weights=class_weights,
@@ -103,7 +107,7 @@ def main():
     model.load_weights(args.out / "best.weights.h5")
     size = stages[-1][0]
     scores = {
-        "train": f"{args.data.name} train",
+        "train": f"{args.data.name} train" + (" and guessed masks" if args.guessed else ""),
         "dev": f"{args.data.name} val",
         "epochs": epochs,
         "seed": args.seed,
@@ -125,8 +129,10 @@ def parse_arguments():
         help="what the backbone begins with: a detector (a preset or a model folder) or the "
         ".weights.h5 file of a backbone",
     )
+    parser.add_argument("--guessed", type=Path, help="folder of masks by masks_from_boxes.py")
     parser.add_argument("--stages", default="320:60", help="SIZE:EPOCHS,... in order")
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, help="of an epoch; default: each picture once")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--loss", default="cross-entropy+dice", choices=LOSSES)
@@ -157,10 +163,21 @@ def read_classes(data):
 
 def read_split(data, split, classes, limit=None):
     """The pictures of a split that have a mask."""
-    examples = []
-    for mask in sorted((data / "masks" / split).glob("*.png"))[:limit]:
-        examples.append(MaskedPicture(data / "images" / split / f"{mask.stem}.jpg", mask, split))
-    return MaskDataset(classes, tuple(examples))
+    return MaskDataset(classes, pair(data, split, data / "masks" / split, limit))
+
+
+def with_guessed(train, data, folder, limit=None):
+    """The training pictures, and those whose masks are guessed."""
+    return MaskDataset(train.classes, train.examples + pair(data, "train", folder, limit))
+
+
+def pair(data, split, folder, limit):
+    """The masks of a folder with the pictures of their names."""
+    pictures = data / "images" / split
+    return tuple(
+        MaskedPicture(pictures / f"{mask.stem}.jpg", mask, split)
+        for mask in sorted(folder.glob("*.png"))[:limit]
+    )
 
 
 def count_classes(dataset):

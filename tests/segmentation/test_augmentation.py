@@ -86,9 +86,12 @@ def test_class_and_colour_agree_to_the_pixel(change, elastic, seed):
 
 
 def places_picture(side=225):
-    """Where each pixel is: in its colours, x and y; in the mask, the number of its tile of 15."""
+    """Where each pixel is: in its colours, x and y; in the mask, the number of its tile of 15.
+
+    The colours are float, so that no rounding hides a shift by half a pixel.
+    """
     y, x = np.indices((side, side))
-    return np.stack([x, y, 0 * x], -1).astype(np.uint8), (x // 15 + 15 * (y // 15)).astype(np.uint8)
+    return np.stack([x, y, 0 * x], -1).astype(np.float32), (x // 15 + 15 * (y // 15)).astype(np.uint8)
 
 
 @given(affines, st.sampled_from([0.0, 0.03]), st.integers(0, 1000))
@@ -110,9 +113,8 @@ def test_picture_and_mask_come_from_the_place_that_the_map_says(change, elastic,
     inside = ((source > reach) & (source < 224 - reach)).all(-1)
     assert inside.any()
     off = (moved[..., :2] - source)[inside]
-    # Half a level for rounding; in what is shrunk by area, half a pixel of the small picture too.
-    assert np.abs(off).max() <= (0.6 if change["scale"] >= 0.6 else 1.1)
-    assert np.abs(off.mean(axis=0)).max() < 0.2
+    # OpenCV looks between pixels in steps of 1/32; what is shrunk by area is a little off too.
+    assert np.abs(off).max() <= (0.03 if change["scale"] >= 0.61 else 0.2)
     # The mask's pixel is the nearest one.
     tiles = moved_mask[inside]
     corner = 15 * np.stack([tiles % 15, tiles // 15], -1)

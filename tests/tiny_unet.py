@@ -11,7 +11,7 @@ SIZE = 64
 CLASSES = ("background", "disc", "thing")
 
 
-def small_network(num_classes, architecture):
+def small_network(num_classes, architecture, *, aligned=False):
     """In place of `unet.build`, which has ten times the layers: two halvings and back."""
     import keras
     from keras import layers
@@ -26,10 +26,12 @@ def small_network(num_classes, architecture):
     backbone = keras.Model(inside, [fine, coarse], name="csp")
     pixels = keras.Input((None, None, 3), name="pixels")
     fine, coarse = backbone(pixels)
-    x = joined(up_conv(coarse, 8, name="up2"), fine, "join2")
+    x = joined(up_conv(coarse, 8, name="up2"), fine, "join2", aligned)
     x = conv_block(x, 16, 3, name="merge2")
     logits = layers.Conv2DTranspose(num_classes, 2, 2, dtype="float32", name="logits")(x)
-    return keras.Model(pixels, CutTo(dtype="float32", name="cut")([logits, pixels]), name="unet")
+    if not aligned:
+        logits = CutTo(dtype="float32", name="cut")([logits, pixels])
+    return keras.Model(pixels, logits, name="unet")
 
 
 def small_networks():

@@ -52,7 +52,8 @@ def save_trained(training, run):
         "data": run["dataset"],
         "recipe": "cvtool finetune",
     }
-    export_network(network, training.folder, description)
+    aligned = unet.aligned_copy(network, len(training.classes), training.architecture)
+    export_network(network, training.folder, description, for_litert=aligned)
 
 
 def evaluate_splits(training, segmenter, *, say, on_picture=None):

@@ -14,6 +14,7 @@ from cvtool.errors import CvtoolError, ModelError
 from cvtool.models.near_names import unknown_name
 from cvtool.models.presets import find_model, preset_file
 from cvtool.pictures.tiling import row_bands
+from cvtool.segmentation.augmentation import FILL
 from cvtool.segmentation.blending import blend_tiles
 
 SMALLEST_SIZE = 32
@@ -197,6 +198,8 @@ class Segmenter:
             ModelError: the network is not the one that the model's description is of.
         """
         view = scaled(pixels, self.size)
+        height, width = view.shape[:2]
+        view = extended(view, alignment(self.preset.architecture))
         logits = self.engine(view[None])
         expected = (1, *view.shape[:2], len(self.classes))
         if logits.shape != expected:
@@ -205,7 +208,7 @@ class Segmenter:
                 f"description says {expected}; the two do not belong together, give another "
                 "model"
             )
-        return logits[0]
+        return logits[0, :height, :width]
 
 
 def scaled(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -217,6 +220,24 @@ def scaled(pixels: np.ndarray, size: int) -> np.ndarray:
         return pixels
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return cv2.resize(pixels, sides, interpolation=way)
+
+
+def alignment(architecture: dict) -> int:
+    """What a network's sides are multiples of where it need not cut anything.
+
+    Args:
+        architecture: as `unet.build` takes it.
+    """
+    return 32 if architecture["network"] == "csp" else 2 ** architecture.get("depth", 4)
+
+
+def extended(pixels: np.ndarray, step: int) -> np.ndarray:
+    """The picture at the top left of grey, uint8 (h, w, 3), its sides multiples of `step`."""
+    height, width = pixels.shape[:2]
+    below, beside = -height % step, -width % step
+    if not below and not beside:
+        return pixels
+    return cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_CONSTANT, value=(FILL,) * 3)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

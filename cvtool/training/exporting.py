@@ -11,7 +11,7 @@ from cvtool.models.saving import save_model
 KERAS_FILE = "model.keras"
 
 
-def export_network(network, folder, description):
+def export_network(network, folder, description, *, for_litert=None):
     """Write a network in every format that a run promises.
 
     That is what `models.saving.save_model` writes, and model.keras.
@@ -19,13 +19,13 @@ def export_network(network, folder, description):
     Args:
         network: keras.Model with its trained weights.
         folder: pathlib.Path of the run.
-        description: see `models.saving.save_model`.
+        description, for_litert: see `models.saving.save_model`.
     Raises:
         OutputError: it cannot be written.
     """
     part = folder / f"part-{KERAS_FILE}"
     try:
-        save_model(network, folder, description)
+        save_model(network, folder, description, for_litert=for_litert)
         network.save(part)
         os.replace(part, folder / KERAS_FILE)
     # HDF5 reports a full disk as RuntimeError on some ways to it.

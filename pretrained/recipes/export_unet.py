@@ -18,7 +18,7 @@ import numpy as np
 from cvtool.models.saving import save_model
 from cvtool.segmentation.evaluation import evaluate_segmenter
 from cvtool.segmentation.segmenter import Segmenter
-from cvtool.segmentation.unet import build
+from cvtool.segmentation.unet import aligned_copy, build
 from ship import PRETRAINED, ship, write_card
 from train_unet import read_classes, read_split
 
@@ -57,7 +57,8 @@ def main():
         "recipe": "recipes/pretrain_backbone.py, recipes/train_everyday.py, recipes/train_unet.py",
     }
     staging = args.run / "model"
-    entry = save_model(network, staging, description)
+    aligned = aligned_copy(network, len(classes), ARCHITECTURE)
+    entry = save_model(network, staging, description, for_litert=aligned)
     val = read_split(args.data, "val", classes)
     summary = evaluate_segmenter(Segmenter.load(staging, device="cpu"), val).summary
     figures = ("miou", "foreground_iou", "pixel_accuracy")

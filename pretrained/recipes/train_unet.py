@@ -3,12 +3,12 @@
     python pretrained/recipes/train_unet.py --data everyday20 --start everyday --out runs/unet
 
 `--data` holds images/train, images/val and masks/train, masks/val. Train and val are the data
-set's own splits; the epoch kept is the one with the best mean IoU on val. The backbone begins
-with that of a detector, or with the weights of `pretrain_backbone.py`. Writes a run folder (see
-cvtool/training/checkpoints.py) and scores.json. `--guessed` adds the pictures that only have
-boxes, with the masks of `masks_from_boxes.py`; nothing is scored on those. Start it again with the same arguments to go
-on after an interruption. Any Keras backend will do. `export_unet.py` turns the run into the
-shipped files.
+set's own splits; the epoch kept is the one with the best mean IoU on val. `--guessed` adds the
+pictures that only have boxes, with the masks of `masks_from_boxes.py`; nothing is scored on those.
+The backbone begins with that of a detector, or with the weights of `pretrain_backbone.py`. Writes
+a run folder (see cvtool/training/checkpoints.py) and scores.json. Start it again with the same
+arguments to go on after an interruption. Any Keras backend will do. `export_unet.py` turns the run
+into the shipped files.
 """
 
 from __future__ import annotations
@@ -49,8 +49,11 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     classes = read_classes(args.data)
     train, val = (read_split(args.data, split, classes, args.limit) for split in ("train", "val"))
+    origin = f"{args.data.name} train ({len(train.examples):,} pictures)"
     if args.guessed:
-        train = with_guessed(train, args.data, args.guessed, args.limit)
+        guessed = pair(args.data, "train", args.guessed, args.limit)
+        train = MaskDataset(classes, train.examples + guessed)
+        origin += f", {len(guessed):,} with guessed masks"
     pixels, present = count_classes(train)
     class_weights = balanced_weights(pixels, args.class_power)
     stages = parse_stages(args.stages)
@@ -107,7 +110,7 @@ def main():
     model.load_weights(args.out / "best.weights.h5")
     size = stages[-1][0]
     scores = {
-        "train": f"{args.data.name} train" + (" and guessed masks" if args.guessed else ""),
+        "train": origin,
         "dev": f"{args.data.name} val",
         "epochs": epochs,
         "seed": args.seed,
@@ -164,11 +167,6 @@ def read_classes(data):
 def read_split(data, split, classes, limit=None):
     """The pictures of a split that have a mask."""
     return MaskDataset(classes, pair(data, split, data / "masks" / split, limit))
-
-
-def with_guessed(train, data, folder, limit=None):
-    """The training pictures, and those whose masks are guessed."""
-    return MaskDataset(train.classes, train.examples + pair(data, "train", folder, limit))
 
 
 def pair(data, split, folder, limit):

@@ -32,7 +32,11 @@ def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("recipes")
     data, unet, shipped = (root / name for name in ("everyday20", "unet", "shipped"))
     write_everyday(data)
+    guessed = root / "guessed"
+    guessed.mkdir()
+    (data / "masks" / "train" / "7.png").rename(guessed / "7.png")
     training = ["--data", data, "--out", unet, "--start", "everyday", "--batch", 4]
+    training += ["--guessed", guessed]
     run_here("train_unet.py", *training, "--stages", "64:1,96:1")
     shipped.mkdir()
     shutil.copy(PRETRAINED / "README.md", shipped)
@@ -44,6 +48,7 @@ def test_the_run_has_its_scores_and_history(runs):
     scores = json.loads((runs[1] / "scores.json").read_text())
     assert scores["size"] == 96 and scores["pictures"] == 4 and 0 <= scores["miou"] <= 1
     assert list(scores["per_class"]) == list(CLASSES)
+    assert scores["train"] == "everyday20 train (7 pictures), 1 with guessed masks"
     assert len((runs[1] / "history.csv").read_text().splitlines()) == 3
 
 

@@ -91,7 +91,9 @@ def places_picture(side=225):
     The colours are float, so that no rounding hides a shift by half a pixel.
     """
     y, x = np.indices((side, side))
-    return np.stack([x, y, 0 * x], -1).astype(np.float32), (x // 15 + 15 * (y // 15)).astype(np.uint8)
+    return np.stack([x, y, 0 * x], -1).astype(np.float32), (x // 15 + 15 * (y // 15)).astype(
+        np.uint8
+    )
 
 
 @given(affines, st.sampled_from([0.0, 0.03]), st.integers(0, 1000))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from colour_unet import CLASSES, SIZE, colour_model, scene
 from cvtool.errors import CvtoolError, ModelError
 from cvtool.models.presets import read_model_folder
 from cvtool.segmentation.blending import blend_tiles, side_weights
-from cvtool.segmentation.segmenter import Segmentation, Segmenter, softmax
+from cvtool.segmentation.segmenter import Segmentation, Segmenter, alignment, softmax
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -112,6 +113,23 @@ def test_a_network_with_a_stride_takes_pictures_smaller_than_it():
     for shape in ((1, 1), (3, 2), (1, 70)):
         found = Segmenter(preset, engine, 33)(np.zeros((*shape, 3), np.uint8))
         assert found.mask.shape == shape
+
+
+def test_what_the_network_sees_is_extended_with_grey_to_where_it_need_not_cut():
+    seen = []
+
+    def engine(pixels):
+        seen.append(pixels)
+        return np.zeros((*pixels.shape[:3], len(CLASSES)), np.float32)
+
+    engine.name = "recorder"
+    preset = replace(read_model_folder(colour_model()), architecture={"network": "csp"})
+    photo = blobs(75, 101)
+    assert Segmenter(preset, engine, 101).logits(photo).shape == (75, 101, len(CLASSES))
+    assert seen[0].shape == (1, 96, 128, 3)
+    assert np.array_equal(seen[0][0, :75, :101], photo)
+    assert (seen[0][0, 75:] == 114).all() and (seen[0][0, :, 101:] == 114).all()
+    assert alignment({"network": "plain", "depth": 3}) == 8
 
 
 class StrideNetwork:

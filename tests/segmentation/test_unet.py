@@ -7,7 +7,8 @@ import pytest
 from cvtool.engines import LiteRTEngine
 from cvtool.models.saving import export_litert
 from cvtool.segmentation.losses import cross_entropy
-from cvtool.segmentation.unet import CutTo, build, csp_unet, unet
+from cvtool.segmentation.segmenter import alignment
+from cvtool.segmentation.unet import CutTo, aligned_copy, build, csp_unet, unet
 from cvtool.training.precision import set_precision
 
 CSP = {
@@ -147,6 +148,22 @@ def test_the_exported_file_agrees_at_any_size(network, tmp_path):
         assert found.shape == expected.shape
         assert np.abs(found - expected).max() < 1e-2
     assert expected.std() > 0.1
+
+
+@pytest.mark.parametrize("architecture", [CSP, PLAIN], ids=["csp", "plain"])
+def test_the_aligned_copy_is_the_same_network_without_cuts(architecture, tmp_path):
+    whole = build(3, architecture)
+    aligned = aligned_copy(whole, 3, architecture)
+    assert any(isinstance(layer, CutTo) for layer in whole.layers)
+    assert not any(isinstance(layer, CutTo) for layer in aligned.layers)
+    step = alignment(architecture)
+    export_litert(aligned, tmp_path / "unet.tflite")
+    engine = LiteRTEngine(tmp_path / "unet.tflite", threads=1)
+    for size in ((step, step), (3 * step, 2 * step)):
+        picture = noise(1, *size)
+        expected = np.asarray(whole(picture))
+        np.testing.assert_allclose(aligned(picture), expected, atol=1e-5)
+        assert np.abs(engine(picture) - expected).max() < 1e-2
 
 
 @pytest.mark.parametrize("architecture", [CSP, PLAIN], ids=["csp", "plain"])

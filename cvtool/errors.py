@@ -1,13 +1,17 @@
 """Errors that a user can cause and mend.
 
 Each message is one line that names the file concerned and says what to do. The
-command line prints it and exits with 1; anything that is not a CvtoolError is a
-bug and shows its traceback.
+command line prints it and exits with 1, or 2 for an OptionError; anything that is not
+a CvtoolError is a bug and shows its traceback.
 """
 
 
 class CvtoolError(Exception):
     """Base of every error that the user can act on."""
+
+
+class OptionError(CvtoolError):
+    """A value given for an option or argument that makes no sense, whatever the pictures are."""
 
 
 class PictureError(CvtoolError):

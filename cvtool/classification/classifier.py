@@ -8,7 +8,7 @@ import numpy as np
 
 from cvtool.classification.views import centre_view, ten_crops
 from cvtool.engines import LiteRTEngine, TensorFlowEngine, choose_engine
-from cvtool.errors import CvtoolError, ModelError
+from cvtool.errors import ModelError, OptionError
 from cvtool.models.presets import find_model, preset_file
 
 SMALLEST_SIZE = 16
@@ -81,7 +81,7 @@ class Classifier:
             ModelError: unknown, damaged, not a classifier, of another set of classes, or
                 a network that takes one size only.
             DeviceError: "gpu" and there is none.
-            CvtoolError: a size under 16.
+            OptionError: a size under 16.
         """
         names = [model] if not isinstance(model, list | tuple) else list(model)
         if not names:
@@ -131,7 +131,7 @@ def _load_one(model, device, size):
     if preset.task != "classify":
         raise ModelError(f'model "{preset.name}" is for {preset.task}, not for classify')
     if size is not None and size < SMALLEST_SIZE:
-        raise CvtoolError(f"size {size} is under {SMALLEST_SIZE} pixels; try {preset.size}")
+        raise OptionError(f"size {size} is under {SMALLEST_SIZE} pixels; try {preset.size}")
     if size not in (None, preset.size) and preset.architecture.get("fixed_size"):
         raise ModelError(
             f'model "{preset.name}" takes pictures of {preset.size} pixels only; leave out the size'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from cvtool.errors import CvtoolError
+from cvtool.errors import OptionError
 from cvtool.models.near_names import near_names, unknown_name
 
 
@@ -22,7 +22,7 @@ def release(network, unfreeze, side):
     Returns:
         names of the backbone's layers that are trained now and have weights.
     Raises:
-        CvtoolError: no such layer, or nothing to train from there on.
+        OptionError: no such layer, or nothing to train from there on.
     """
     network.trainable = True
     backbone = backbone_of(network)
@@ -37,7 +37,7 @@ def release(network, unfreeze, side):
         if layer.trainable and layer.trainable_weights:
             released.append(layer.name)
     if not released and unfreeze != "head":
-        raise CvtoolError(f"--unfreeze {unfreeze}: no layer with weights from there on")
+        raise OptionError(f"--unfreeze {unfreeze}: no layer with weights from there on")
     return released
 
 
@@ -67,7 +67,7 @@ def _first_released(layers, backbone, unfreeze, side):
         return names.index(unfreeze)
     # All the layers would make a long list, so they are offered only where one is near.
     known = names if near_names(unfreeze, names) else ("head", "last", "all")
-    raise CvtoolError(f"--unfreeze: {unknown_name('layer', unfreeze, known)}")
+    raise OptionError(f"--unfreeze: {unknown_name('layer', unfreeze, known)}")
 
 
 def coarsest_from(layers, backbone, side):

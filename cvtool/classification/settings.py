@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from cvtool.classification.augmentation import AUGMENTATIONS
 from cvtool.classification.classifier import SMALLEST_SIZE
-from cvtool.errors import CvtoolError
+from cvtool.errors import OptionError
 from cvtool.training.settings import (
     check_positive,
     check_shares,
@@ -79,19 +79,19 @@ class Settings:
     human_error: float | None = None
 
     def __post_init__(self):
-        """Raises CvtoolError for a value that makes no sense."""
+        """Raises OptionError for a value that makes no sense."""
         one_of("--augment", self.augment, tuple(AUGMENTATIONS))
         check_training(self)
         check_shares(self, "warmup", "weight_decay", "dropout", "label_smoothing")
         check_positive(self, "size", "epochs", "head_epochs", "batch", "learning_rate")
         if self.size is not None and self.size < SMALLEST_SIZE:
-            raise CvtoolError(f"--size {self.size} is under {SMALLEST_SIZE} pixels")
+            raise OptionError(f"--size {self.size} is under {SMALLEST_SIZE} pixels")
         if self.human_error is not None and not 0 <= self.human_error <= 1:
-            raise CvtoolError(f"--human-error {self.human_error} is not in [0, 1]")
+            raise OptionError(f"--human-error {self.human_error} is not in [0, 1]")
         if self.unfreeze == "head" and self.epochs is not None:
-            raise CvtoolError("--epochs has no meaning with --unfreeze head; use --head-epochs")
+            raise OptionError("--epochs has no meaning with --unfreeze head; use --head-epochs")
         if self.from_scratch is not None and self.unfreeze is not None:
-            raise CvtoolError("--unfreeze has no meaning with --from-scratch: all is trained")
+            raise OptionError("--unfreeze has no meaning with --from-scratch: all is trained")
 
     def to_dict(self):
         """As JSON keeps it."""

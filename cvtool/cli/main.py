@@ -23,7 +23,7 @@ from cvtool.cli.evaluate import evaluate
 from cvtool.cli.finetune import finetune
 from cvtool.cli.models import models_app
 from cvtool.cli.segment import segment
-from cvtool.errors import CvtoolError
+from cvtool.errors import CvtoolError, OptionError
 
 # The base of Typer's errors of wrong usage, which Typer itself does not export.
 UsageError = typer.BadParameter.__base__
@@ -36,7 +36,7 @@ class ErrorBoundary(TyperGroup):
     """The commands, with a user's errors made one line and an exit code.
 
     Anything else that a command raises is a bug and shows its traceback. Ctrl-C ends
-    with 130, which Typer sees to, and wrong usage with 2.
+    with 130, which Typer sees to, and wrong usage or a value that makes no sense with 2.
     """
 
     def make_context(self, info_name, args, *more, **extra) -> Any:
@@ -57,7 +57,7 @@ class ErrorBoundary(TyperGroup):
             return result
         except CvtoolError as error:
             console.complain(error)
-            raise typer.Exit(1) from error
+            raise typer.Exit(2 if isinstance(error, OptionError) else 1) from error
         except UsageError as error:
             refuse_usage(error)
         except BrokenPipeError:

@@ -38,11 +38,11 @@ def known_classes(given: str | None, known: tuple[str, ...]) -> list[str] | None
     """The classes of --classes as the model spells them.
 
     Raises:
-        ModelError: the model does not know one; the message offers the nearest names.
+        OptionError: the model does not know one; the message offers the nearest names.
     """
     if given is None:
         return None
-    from cvtool.errors import ModelError
+    from cvtool.errors import OptionError
     from cvtool.models.near_names import unknown_name
 
     spelling = {label.casefold(): label for label in known}
@@ -51,7 +51,7 @@ def known_classes(given: str | None, known: tuple[str, ...]) -> list[str] | None
         if name.casefold() in spelling:
             wanted.append(spelling[name.casefold()])
         elif name:
-            raise ModelError(f"--classes: {unknown_name('class', name, known)}")
+            raise OptionError(f"--classes: {unknown_name('class', name, known)}")
     if not wanted:
         raise typer.BadParameter("--classes names no class")
     return wanted

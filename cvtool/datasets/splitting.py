@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cvtool.datasets.splits import choose_shares, parse_split, stratified_split
-from cvtool.errors import CvtoolError, DatasetError
+from cvtool.errors import DatasetError, OptionError
 
 SPLITS = ("train", "train-dev", "dev", "test")
 
@@ -37,7 +37,7 @@ def split_up(labels, given, origin, split, seed, groups, dataset):
         dict of split name -> sorted int array of positions, without empty ones; and a sentence.
     Raises:
         DatasetError: nothing is left for train or for dev.
-        CvtoolError: shares that make no sense here.
+        OptionError: shares that make no sense here.
     """
     given, origin = np.array(given), np.array(origin)
     own = origin == "own"
@@ -56,11 +56,11 @@ def split_up(labels, given, origin, split, seed, groups, dataset):
         try:
             shares = parse_split(split)
         except ValueError as error:
-            raise CvtoolError(f"--split: {error}") from None
+            raise OptionError(f"--split: {error}") from None
         if test_given and shares[2]:
-            raise CvtoolError(f"--split {split}: test pictures are given; leave its last part out")
+            raise OptionError(f"--split {split}: test pictures are given; leave its last part out")
         if dev_given and shares[1]:
-            raise CvtoolError(f"--split {split}: the data set has dev pictures; leave --split out")
+            raise OptionError(f"--split {split}: the data set has dev pictures; leave --split out")
     parts = divided(labels, pool, shares, seed, groups)
     splits = {"train": parts[0], "train-dev": parts[1][:0], "dev": dev, "test": test}
     if len(target):

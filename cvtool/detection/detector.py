@@ -11,7 +11,7 @@ from cvtool.detection.decoding import decode, select
 from cvtool.detection.grid import prediction_grid
 from cvtool.detection.letterbox import letterbox, unletterbox_boxes
 from cvtool.engines import LiteRTEngine, TensorFlowEngine, choose_engine
-from cvtool.errors import CvtoolError, ModelError
+from cvtool.errors import ModelError, OptionError
 from cvtool.models.near_names import unknown_name
 from cvtool.models.presets import find_model, preset_file
 from cvtool.pictures.tiling import tile_boxes
@@ -82,10 +82,10 @@ class Detector:
         Raises:
             ModelError: unknown, damaged, or not a detector.
             DeviceError: "gpu" and there is none.
-            CvtoolError: a size that is not a positive multiple of 32.
+            OptionError: a size that is not a positive multiple of 32.
         """
         if size is not None and (size < 32 or size % 32):
-            raise CvtoolError(f"size {size} is not a multiple of 32; try 320 or 416")
+            raise OptionError(f"size {size} is not a multiple of 32; try 320 or 416")
         preset = find_model(model)
         if preset.task != "detect":
             raise ModelError(f'model "{preset.name}" is for {preset.task}, not for detect')
@@ -119,7 +119,7 @@ class Detector:
         Returns:
             list of Detection, best first.
         Raises:
-            CvtoolError: an unknown class.
+            OptionError: an unknown class.
         """
         boxes, scores, class_ids = self.detect_arrays(
             pixels,
@@ -193,7 +193,7 @@ class Detector:
             return None
         for label in classes:
             if label not in self.classes:
-                raise CvtoolError(unknown_name("class", label, self.classes))
+                raise OptionError(unknown_name("class", label, self.classes))
         return [self.classes.index(label) for label in classes]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cvtool.detection.batches import AUGMENTATIONS
 from cvtool.detection.boxes import area
-from cvtool.errors import CvtoolError
+from cvtool.errors import OptionError
 from cvtool.training.settings import (
     check_positive,
     check_shares,
@@ -81,19 +81,19 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self):
-        """Raises CvtoolError for a value that makes no sense."""
+        """Raises OptionError for a value that makes no sense."""
         one_of("--augment", self.augment, tuple(AUGMENTATIONS))
         check_training(self)
         check_shares(self, "warmup", "weight_decay")
         check_positive(self, "size", "epochs", "batch", "learning_rate")
         if self.size is not None and self.size % 32:
-            raise CvtoolError(f"--size {self.size} is not a multiple of 32; try 256 or 320")
+            raise OptionError(f"--size {self.size} is not a multiple of 32; try 256 or 320")
         if self.freeze is not None:
             one_of("--freeze", self.freeze, FREEZES)
         if self.from_scratch is not None:
             one_of("--from-scratch", self.from_scratch, (SCRATCH,))
             if self.freeze is not None:
-                raise CvtoolError("--freeze has no meaning with --from-scratch: all is trained")
+                raise OptionError("--freeze has no meaning with --from-scratch: all is trained")
 
     def to_dict(self):
         """As JSON keeps it."""

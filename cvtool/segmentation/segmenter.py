@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from cvtool.engines import LiteRTEngine, TensorFlowEngine, choose_engine
-from cvtool.errors import CvtoolError, ModelError
+from cvtool.errors import ModelError, OptionError
 from cvtool.models.near_names import unknown_name
 from cvtool.models.presets import find_model, preset_file
 from cvtool.pictures.tiling import row_bands
@@ -105,10 +105,10 @@ class Segmenter:
         Raises:
             ModelError: unknown, damaged, or not for segmentation.
             DeviceError: "gpu" and there is none.
-            CvtoolError: a size under 32.
+            OptionError: a size under 32.
         """
         if size is not None and size < SMALLEST_SIZE:
-            raise CvtoolError(f"size {size} is under {SMALLEST_SIZE} pixels; try 320 or 512")
+            raise OptionError(f"size {size} is under {SMALLEST_SIZE} pixels; try 320 or 512")
         preset = find_model(model)
         if preset.task != "segment":
             raise ModelError(f'model "{preset.name}" is for {preset.task}, not for segment')
@@ -134,7 +134,7 @@ class Segmenter:
             classes: keep these labels only, and make the others background; None for all.
             soft: fill in `Segmentation.soft`, for a cut-out.
         Raises:
-            CvtoolError: an unknown class.
+            OptionError: an unknown class.
             ModelError: the network is not the one that the model's description is of.
         """
         wanted = self.class_ids(classes)
@@ -158,13 +158,13 @@ class Segmenter:
         """Class ids of labels; None stands for all but the background.
 
         Raises:
-            CvtoolError: an unknown class.
+            OptionError: an unknown class.
         """
         if classes is None:
             return list(range(1, len(self.classes)))
         for label in classes:
             if label not in self.classes[1:]:
-                raise CvtoolError(unknown_name("class", label, self.classes[1:]))
+                raise OptionError(unknown_name("class", label, self.classes[1:]))
         return [self.classes.index(label) for label in classes]
 
     def _bands(self, pixels, tile, foreground) -> Iterator[tuple[slice, np.ndarray]]:

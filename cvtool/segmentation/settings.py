@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from cvtool.errors import CvtoolError
+from cvtool.errors import OptionError
 from cvtool.segmentation.augmentation import AUGMENTATIONS
 from cvtool.segmentation.losses import LOSSES
 from cvtool.training.settings import (
@@ -93,7 +93,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self):
-        """Raises CvtoolError for a value that makes no sense."""
+        """Raises OptionError for a value that makes no sense."""
         one_of("--loss", self.loss, tuple(LOSSES))
         if self.augment is not None:
             one_of("--augment", self.augment, tuple(AUGMENTATIONS))
@@ -101,13 +101,13 @@ class Settings:
         check_shares(self, "warmup", "weight_decay")
         check_positive(self, "size", "epochs", "batch", "learning_rate")
         if not 0 <= self.boundary < float("inf"):
-            raise CvtoolError(f"--boundary {self.boundary} is not a number from 0 on")
+            raise OptionError(f"--boundary {self.boundary} is not a number from 0 on")
         if self.freeze is not None:
             one_of("--freeze", self.freeze, FREEZES)
         if self.from_scratch is not None:
             one_of("--from-scratch", self.from_scratch, (SCRATCH,))
             if self.freeze is not None:
-                raise CvtoolError("--freeze has no meaning with --from-scratch: all is trained")
+                raise OptionError("--freeze has no meaning with --from-scratch: all is trained")
 
     def to_dict(self):
         """As JSON keeps it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from cvtool.errors import CvtoolError
+from cvtool.errors import OptionError
 from cvtool.training.optimizers import OPTIMIZERS, SCHEDULES
 from cvtool.training.precision import PRECISIONS
 
@@ -12,16 +12,16 @@ GPUS = ("one", "all")
 
 
 def one_of(option, value, choices):
-    """Raises CvtoolError if an option's value is none of its choices."""
+    """Raises OptionError if an option's value is none of its choices."""
     if value not in choices:
-        raise CvtoolError(f'{option} "{value}" is not one of {", ".join(choices)}')
+        raise OptionError(f'{option} "{value}" is not one of {", ".join(choices)}')
 
 
 def check_training(settings):
     """Check what all tasks' settings have: optimizer, schedule, precision, gpus, patience, seed.
 
     Raises:
-        CvtoolError: a value that makes no sense.
+        OptionError: a value that makes no sense.
     """
     one_of("--optimizer", settings.optimizer, OPTIMIZERS)
     one_of("--schedule", settings.schedule, SCHEDULES)
@@ -29,25 +29,25 @@ def check_training(settings):
     one_of("--gpus", settings.gpus, GPUS)
     for name in ("patience", "seed"):
         if getattr(settings, name) < 0:
-            raise CvtoolError(f"--{name} {getattr(settings, name)} is under 0")
+            raise OptionError(f"--{name} {getattr(settings, name)} is under 0")
     if settings.seed >= 2**32:
-        raise CvtoolError(f"--seed {settings.seed} is not under {2**32}")
+        raise OptionError(f"--seed {settings.seed} is not under {2**32}")
 
 
 def check_shares(settings, *names):
-    """Raises CvtoolError if one of these settings is not in [0, 1)."""
+    """Raises OptionError if one of these settings is not in [0, 1)."""
     for name in names:
         value = getattr(settings, name)
         if not 0 <= value < 1:
-            raise CvtoolError(f"{option_of(name)} {value} is not in [0, 1)")
+            raise OptionError(f"{option_of(name)} {value} is not in [0, 1)")
 
 
 def check_positive(settings, *names):
-    """Raises CvtoolError if one of these settings is given and is not a number above 0."""
+    """Raises OptionError if one of these settings is given and is not a number above 0."""
     for name in names:
         value = getattr(settings, name)
         if value is not None and not 0 < value < float("inf"):
-            raise CvtoolError(f"{option_of(name)} {value} is not a number above 0")
+            raise OptionError(f"{option_of(name)} {value} is not a number above 0")
 
 
 def option_of(name):

@@ -168,7 +168,7 @@ def test_tiles_and_sizes_run(run, photo):
         ),
         (["photo.jpg", "--model", "."], 1, "no model.json"),
         (["photo.jpg", "--model", "photo.jpg"], 1, "photo.jpg: is a file; give the model's folder"),
-        (["photo.jpg", "--classes", "dgo"], 1, "did you mean dog"),
+        (["photo.jpg", "--classes", "dgo"], 2, "did you mean dog"),
         (["photo.jpg", "--device", "gpu"], 1, "no GPU"),
         (["photo.jpg", "--score", "1.5"], 2, "--score"),
         (["photo.jpg", "--score", "-0.1"], 2, "--score"),

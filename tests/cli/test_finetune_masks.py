@@ -271,10 +271,10 @@ def test_an_option_of_a_classifier_is_refused(run, shapes, option, value):
     [
         (["DATA", "--loss", "hinge"], 2, "--loss"),
         (["DATA", "--boundary", "-1"], 2, "--boundary"),
-        (["DATA", "--freeze", "none", "--from-scratch", "unet"], 1, "--freeze has no meaning"),
-        (["DATA", "--from-scratch", "yolo"], 1, '--from-scratch "yolo" is not one of unet'),
+        (["DATA", "--freeze", "none", "--from-scratch", "unet"], 2, "--freeze has no meaning"),
+        (["DATA", "--from-scratch", "yolo"], 2, '--from-scratch "yolo" is not one of unet'),
         (["DATA", "--backbone", "everyady"], 1, "did you mean everyday"),
-        (["DATA", "--backbone", "TINY", "--split", "60/50"], 1, "--split"),
+        (["DATA", "--backbone", "TINY", "--split", "60/50"], 2, "--split"),
         (["DATA", "--backbone", "TINY", "--test", "gone"], 1, "gone: no such folder"),
         (["DATA", "--backbone", "TINY", "--masks", "gone"], 1, "gone: no such folder of masks"),
         (["DATA", "--backbone", "TINY", "--classes", "gone"], 1, "gone: cannot be read"),

@@ -354,8 +354,8 @@ def test_a_one_pixel_picture_is_no_error(segment, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--classes", "rde"], 1, 'unknown class "rde"; did you mean red'),
-        (["--classes", "background"], 1, "unknown class"),
+        (["--classes", "rde"], 2, 'unknown class "rde"; did you mean red'),
+        (["--classes", "background"], 2, "unknown class"),
         (["--background", "white"], 2, "add --cutout"),
         (["--cutout", "--background", "whit"], 1, "neither white"),
         (["--cutout", "--background", "gone.jpg"], 1, "gone.jpg"),

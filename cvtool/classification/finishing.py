@@ -27,6 +27,7 @@ from cvtool.training.diagnosis import diagnose
 from cvtool.training.exporting import KERAS_FILE, export_network
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import plot_history
+from cvtool.training.scored_split import scored_split
 
 SHEET_FILE = "augmented.jpg"
 # All that a run writes, but for the files that carry its name: what --overwrite may remove.
@@ -123,17 +124,18 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
     Returns:
         dict with scores, scored_split and diagnosis, for run.json.
     Raises:
+        DatasetError: no picture of dev or test can be read any more.
         OutputError: something cannot be written.
     """
     folder = training.folder
     save_trained(training, run)
     predictions = predict_splits(training, device=device, on_picture=on_picture, say=say)
+    scored = scored_split(predictions, folder)
     scores, per_class = {}, {}
     for name, (part, probabilities) in predictions.items():
         scores[name] = summarise(probabilities, labels_of(training, part), training.classes)
         scores[name]["pictures"] = len(part)
         per_class[name] = scores[name].pop("per_class")
-    scored = "test" if "test" in scores else "dev"
     part, probabilities = predictions[scored]
     labels = labels_of(training, part)
     errors = {name: error_of(figures) for name, figures in scores.items()}

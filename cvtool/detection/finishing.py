@@ -15,7 +15,6 @@ from cvtool.detection.report import Report, write_report
 from cvtool.detection.scoring import predict_dataset
 from cvtool.detection.summary import summarise
 from cvtool.detection.yolo import yolo
-from cvtool.errors import DatasetError
 from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file
 from cvtool.training.checkpoints import load_checkpoint
@@ -23,6 +22,7 @@ from cvtool.training.diagnosis import diagnose
 from cvtool.training.exporting import KERAS_FILE, export_network
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import plot_history
+from cvtool.training.scored_split import scored_split
 
 SHEET_FILE = "augmented.jpg"
 CURVES_FILE, THRESHOLDS_FILE = "precision_recall.png", "thresholds.png"
@@ -151,16 +151,11 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
     folder = training.folder
     score = save_trained(training, run)
     found = predict_splits(training, device=device, on_picture=on_picture, say=say)
-    if not found.keys() & {"dev", "test"}:
-        raise DatasetError(
-            f"{folder}: no picture of dev or test can be read any more; put them back, and go on "
-            f"with: cvtool finetune --resume {folder}"
-        )
+    scored = scored_split(found, folder)
     scores, per_class, curves = {}, {}, {}
     for name, (data, predictions) in found.items():
         scores[name], curves[name] = summarise(data, predictions, score)
         per_class[name] = scores[name].pop("per_class")
-    scored = "test" if "test" in scores else "dev"
     diagnosis = diagnose(
         **{split: error_of(scores, split) for split in ("train", "dev", "test")},
         half_widths={

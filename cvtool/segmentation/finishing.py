@@ -19,6 +19,7 @@ from cvtool.training.exporting import KERAS_FILE, export_network
 from cvtool.training.precision import set_precision
 from cvtool.training.report_parts import THUMBNAIL_SIDE, jpeg_of
 from cvtool.training.reports import plot_history
+from cvtool.training.scored_split import scored_split
 
 SHEET_FILE = "augmented.jpg"
 # All that a run writes, but for the files that carry its name: what --overwrite may remove.
@@ -131,13 +132,8 @@ def finish(training, run, *, minutes, stopped, say, device="auto", on_picture=No
     save_trained(training, run)
     segmenter = Segmenter.load(folder, device=device)
     found = evaluate_splits(training, segmenter, say=say, on_picture=on_picture)
-    if not found.keys() & {"dev", "test"}:
-        raise DatasetError(
-            f"{folder}: no picture of dev or test can be read any more; put them back, and go on "
-            f"with: cvtool finetune --resume {folder}"
-        )
+    scored = scored_split(found, folder)
     scores = {name: {key: one.summary[key] for key in SCORES} for name, one in found.items()}
-    scored = "test" if "test" in scores else "dev"
     evaluation = found[scored]
     per_class = evaluation.summary["per_class"]
     diagnosis = diagnose(

@@ -1,0 +1,1 @@
+"""Faces: who is the same person, with MTCNN and FaceNet."""

@@ -1,0 +1,241 @@
+"""Train the default face network `facenet-lfw` on Labeled Faces in the Wild.
+
+    python pretrained/recipes/train_facenet.py --data lfw --start everyday --out runs/facenet
+
+`--data` holds images_deepfunneled/NAME/NAME_0001.jpg and peopleDevTrain.txt. Only people of that
+list are used (View 1's development-training set); a tenth of them, chosen by the seed, is kept
+aside as dev. First each person is a class (softmax with a margin), then triplets refine the
+embedding. The epoch kept is the one with the largest area under the ROC on dev's pairs. The
+backbone begins with that of a detector, or with a .weights.h5 file of one.
+
+Writes the aligned faces (faces.npz), a run folder for each stage (see
+cvtool/training/checkpoints.py) and scores.json. Start it again with the same arguments to go on
+after an interruption. Any Keras backend will do. `export_facenet.py` turns the run into the
+shipped files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+
+from cvtool.faces import margin, triplets
+from cvtool.faces.alignment import align
+from cvtool.faces.augmentation import FaceAugmentation
+from cvtool.faces.batches import FaceBatches
+from cvtool.faces.facenet import SIZE, facenet
+from cvtool.faces.metrics import auc, best_threshold, equal_error_rate
+from cvtool.faces.mtcnn import central_face, find_faces
+from cvtool.faces.mtcnn_networks import load_networks
+from cvtool.pictures.reading import read_picture
+from cvtool.training.checkpoints import Checkpoint, resume
+from cvtool.training.precision import set_precision
+from cvtool.training.reports import Progress, plot_history
+from cvtool.training.schedules import WarmupCosine, adamw
+from train_unet import start_backbone
+
+# What is kept round each aligned face, so that it can be turned and shifted.
+BORDER = 14
+DEV_SHARE = 0.1
+# Pairs of two people on dev for each pair of one.
+FALSE_PAIRS = 4
+
+
+def main():
+    args = parse_arguments()
+    keras.utils.set_random_seed(args.seed)
+    # OpenCV's threads would compete with the training for the same cores.
+    cv2.setNumThreads(1)
+    policy = set_precision(args.precision)
+    args.out.mkdir(parents=True, exist_ok=True)
+    faces, people, missing = aligned_faces(args.data, args.out, args.limit)
+    names = sorted(set(people))
+    chosen = np.random.default_rng(args.seed).permutation(len(names))
+    dev_people = {names[i] for i in chosen[: max(2, round(DEV_SHARE * len(names)))]}
+    in_dev = np.array([name in dev_people for name in people])
+    train_names = [name for name in names if name not in dev_people]
+    labels = np.array([train_names.index(n) if n in train_names else -1 for n in people])
+    pairs = dev_pairs(people, in_dev, args.seed)
+    print(
+        f"{policy}, {keras.backend.backend()}: {(~in_dev).sum():,} faces of {len(train_names):,} "
+        f"people; dev: {in_dev.sum():,} of {len(dev_people):,}, {len(pairs):,} pairs; no face in "
+        f"{missing:,} pictures",
+        flush=True,
+    )
+
+    network = facenet()
+    if args.start:
+        start_backbone(network, args.start)
+
+    def score(model):
+        """The figures of dev's pairs."""
+        embed = keras.Model(model.inputs, model.get_layer("unit").output)
+        return pair_scores(embed, faces, in_dev, pairs)
+
+    def fit(model, loss, folder, epochs, learning_rate, **batching):
+        """One stage; returns with the best weights in `model`."""
+        folder.mkdir(exist_ok=True)
+        batches = FaceBatches(
+            faces[~in_dev],
+            labels[~in_dev],
+            SIZE,
+            seed=args.seed,
+            augmentation=FaceAugmentation(),
+            workers=args.workers,
+            **batching,
+        )
+        steps = len(batches)
+        schedule = WarmupCosine(learning_rate, epochs * steps, min(steps, 500))
+        optimizer = adamw(model, schedule, weight_decay=args.weight_decay, ema_momentum=0.995)
+        model.compile(optimizer, loss)
+        done = resume(model, folder)
+        checkpoint = Checkpoint(folder, metric="auc")
+        checkpoint.total_epochs, checkpoint.score = epochs, score
+        if done < epochs:
+            batches.epoch = done
+            batches.shuffle()
+            model.fit(
+                batches,
+                initial_epoch=done,
+                epochs=epochs,
+                verbose=0,
+                shuffle=False,  # done by the batches, which a resumed run repeats
+                callbacks=[checkpoint, Progress(epochs)],
+            )
+        model.load_weights(folder / "best.weights.h5")
+        plot_history(folder)
+
+    cosines = margin.Cosines(len(train_names), name="people", dtype="float32")(network.output)
+    classifier = keras.Model(network.input, cosines)
+    fit(
+        classifier,
+        margin.margin_softmax,
+        args.out / "classes",
+        args.epochs,
+        args.learning_rate,
+        pictures=args.batch,
+    )
+    if args.triplet_epochs:
+        fit(
+            network,
+            triplets.LOSSES[args.mining],
+            args.out / "triplets",
+            args.triplet_epochs,
+            args.triplet_rate,
+            people=args.people,
+            pictures=args.pictures,
+            steps=max(1, int((~in_dev).sum()) // (args.people * args.pictures)),
+        )
+    network.save_weights(args.out / "best.weights.h5")
+    scores = {
+        "train": f"{(~in_dev).sum():,} faces of {len(train_names):,} people",
+        "dev": f"{in_dev.sum():,} faces of {len(dev_people):,} other people",
+        "dev_people": sorted(dev_people),
+        "no_face": missing,
+        "seed": args.seed,
+        "epochs": [args.epochs, args.triplet_epochs],
+        **score(network),
+    }
+    (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    print(json.dumps({key: scores[key] for key in ("auc", "eer", "accuracy")}))
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder of LFW")
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument(
+        "--start",
+        help="what the backbone begins with: a detector (a preset or a model folder) or the "
+        ".weights.h5 file of a backbone",
+    )
+    parser.add_argument("--epochs", type=int, default=60, help="with people as classes")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--triplet-epochs", type=int, default=20)
+    parser.add_argument("--triplet-rate", type=float, default=3e-4, help="learning rate of those")
+    parser.add_argument("--mining", default="semi-hard", choices=triplets.LOSSES)
+    parser.add_argument("--people", type=int, default=24, help="people in a batch of triplets")
+    parser.add_argument("--pictures", type=int, default=4, help="pictures of each of them")
+    parser.add_argument("--weight-decay", type=float, default=0.05)
+    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="use only so many people (a rehearsal)")
+    return parser.parse_args()
+
+
+def aligned_faces(data, out, limit=None):
+    """Find and align the face of each picture of the training people, once.
+
+    Returns:
+        uint8 (N, S, S, 3); the names of the N people; how many pictures show no face.
+    """
+    kept = out / "faces.npz"
+    if kept.exists():
+        with np.load(kept) as arrays:
+            return arrays["faces"], arrays["people"].tolist(), int(arrays["missing"])
+    networks = load_networks()
+    lines = (data / "peopleDevTrain.txt").read_text().splitlines()[1:]
+    faces, people, missing = [], [], 0
+    for line in lines[:limit]:
+        name, count = line.split("\t")
+        for number in range(1, int(count) + 1):
+            path = data / "images_deepfunneled" / name / f"{name}_{number:04d}.jpg"
+            pixels = read_picture(path)
+            found = find_faces(pixels, networks)
+            if not found:
+                missing += 1
+                continue
+            face = central_face(found, *pixels.shape[:2])
+            faces.append(align(pixels, face.landmarks, SIZE, BORDER))
+            people.append(name)
+    part = out / "part-faces.npz"
+    np.savez(part, faces=np.stack(faces), people=np.array(people), missing=missing)
+    part.replace(kept)
+    return np.stack(faces), people, missing
+
+
+def dev_pairs(people, in_dev, seed):
+    """All pairs of one person on dev, and four times as many of two: [(i, j, same), ...]."""
+    where = np.flatnonzero(in_dev)
+    position = {int(i): n for n, i in enumerate(where)}
+    by_name = {}
+    for i in where:
+        by_name.setdefault(people[i], []).append(position[int(i)])
+    # Of those with very many pictures not all, or they alone would decide.
+    true = [p for group in by_name.values() for p in itertools.combinations(group[:6], 2)]
+    rng = np.random.default_rng(seed)
+    false = set()
+    while len(false) < FALSE_PAIRS * len(true):
+        i, j = (int(k) for k in rng.integers(0, len(where), 2))
+        if people[where[i]] != people[where[j]]:
+            false.add((min(i, j), max(i, j)))
+    return [(*p, True) for p in true] + [(*p, False) for p in sorted(false)]
+
+
+def pair_scores(embed, faces, in_dev, pairs):
+    """The figures of dev's pairs: auc, eer, accuracy (as many pairs of one person as of two)."""
+    middle = faces[in_dev][:, BORDER:-BORDER, BORDER:-BORDER]
+    embeddings = np.concatenate(
+        [embed.predict_on_batch(middle[i : i + 64]) for i in range(0, len(middle), 64)]
+    )
+    one, other, same = (np.array(column) for column in zip(*pairs, strict=True))
+    distances = ((embeddings[one] - embeddings[other]) ** 2).sum(axis=1)
+    true = int(same.sum())
+    even = np.r_[: 2 * true]
+    return {
+        "auc": auc(distances, same),
+        "eer": equal_error_rate(distances, same),
+        "accuracy": best_threshold(distances[even], same[even])[1],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -41,10 +41,10 @@ class Preset:
 
     Attributes:
         name: what `--model` takes.
-        task: "detect", "classify", "segment"; which command the model is for.
+        task: "detect", "classify", "segment", "verify"; which command the model is for.
         files: by kind: "litert" for the LiteRT interpreter, "weights" for Keras.
         size: side of the square that the network sees by default, pixels; for segmentation,
-            the longer side of the picture that it sees.
+            the longer side of the picture that it sees; for faces, the side of the aligned face.
         classes: labels in the order of the class numbers.
         architecture: what to build the network with, as its builder takes it.
         anchors: detection only: for each scale, (width, height) of its anchors in
@@ -53,6 +53,7 @@ class Preset:
         score: detection only: keep boxes that score at least this, in [0, 1]; None where the
             model has no threshold of its own.
         several: classification only: a picture may have several of the classes.
+        calibration: faces only: what distances mean, see `faces.verifier.Verifier`.
         scores: data set and figures, measured with `cvtool evaluate`.
         licence, data, recipe: of the weights; training data; the script that made them.
         described_in: presets.json, or model.json for a model of the user's own.
@@ -69,6 +70,7 @@ class Preset:
     strides: tuple[int, ...] = ()
     score: float | None = None
     several: bool = False
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     data: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
@@ -230,6 +232,7 @@ def _preset(
         strides=tuple(int(s) for s in entry.get("strides", ())),
         score=entry.get("score"),
         several=bool(entry.get("several", False)),
+        calibration=entry.get("calibration", {}),
         licence=entry.get("licence", ""),
         data=entry.get("data", ""),
         scores=entry.get("scores", {}),
@@ -240,6 +243,8 @@ def _preset(
         _check_detector(preset)
     if not isinstance(preset.architecture, Mapping):
         raise ValueError("its architecture is no object")
+    if preset.task == "verify":
+        _check_calibration(preset.calibration)
     if not all(isinstance(label, str) for label in preset.classes):
         raise ValueError("its classes are not all names")
     # A mask has room for 255 ids, and one more for pixels of no class.
@@ -249,6 +254,19 @@ def _preset(
     if preset.task == "classify" and (len(preset.classes) < fewest or preset.size < 1):
         raise ValueError("a classifier needs two classes or more and a size")
     return preset
+
+
+def _check_calibration(calibration: Any) -> None:
+    """Raise ValueError where a face model's calibration is not what `Verifier` reads."""
+    if not isinstance(calibration, Mapping):
+        raise ValueError("its calibration is no object")
+    rates = calibration.get("rates", [])
+    numbers = [rate[key] for rate in rates for key in ("far", "threshold", "tar")]
+    numbers += [calibration["threshold"]] if rates else []
+    if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
+        raise ValueError("its calibration holds what is no number")
+    if sorted(rates, key=lambda rate: rate["far"]) != list(rates):
+        raise ValueError("the rates of its calibration do not rise")
 
 
 def _check_detector(preset: Preset) -> None:

@@ -1,0 +1,260 @@
+"""Say whether two faces are of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cvtool.engines import LiteRTEngine, TensorFlowEngine, choose_engine
+from cvtool.errors import ModelError
+from cvtool.faces.alignment import align
+from cvtool.faces.mtcnn import Face, find_faces
+from cvtool.faces.mtcnn_networks import load_networks
+from cvtool.models.presets import Preset, find_model, preset_file
+
+# Faces that are embedded together.
+_BATCH = 32
+# Of a narrower face little is left to compare, in pixels.
+TINY = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Up to which distance two faces are taken for one person.
+
+    Attributes:
+        distance: squared L2 of unit embeddings, in [0, 4].
+        far: share of pairs of two people that it takes for one (false accept rate), measured
+            on the pairs of `source`; None for a threshold of the user's own.
+        tar: share of pairs of one person that it knows again (true accept rate), or None.
+        source: the pairs it was measured on.
+    """
+
+    distance: float
+    far: float | None = None
+    tar: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verification:
+    """What two faces have in common.
+
+    Attributes:
+        distance: squared L2 of the two unit embeddings: 0 for the same picture, at most 4.
+        threshold: see `Threshold`.
+        band: `distance` in plain words.
+        faces: the two faces, in their pictures' pixels.
+    """
+
+    distance: float
+    threshold: Threshold
+    band: str
+    faces: tuple[Face, Face]
+
+    @property
+    def same(self) -> bool:
+        """Whether they are taken for one person."""
+        return self.distance <= self.threshold.distance
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verification as the documented JSON object."""
+        return {
+            "same": self.same,
+            "distance": round(self.distance, 6),
+            "threshold": round(self.threshold.distance, 6),
+            "far": self.threshold.far,
+            "tar": self.threshold.tar,
+            "threshold_from": self.threshold.source,
+            "similarity": self.band,
+            "faces": [face.to_dict() for face in self.faces],
+        }
+
+
+class Verifier:
+    """A trained FaceNet with its engine, and MTCNN before it. `Verifier.load` makes one.
+
+    Attributes:
+        model_name: the preset's or the training's name.
+        engine_name: "litert" or "tensorflow".
+        size: side of the aligned face, pixels.
+        calibration: what the model says of its distances: "source", the pairs they were measured
+            on; "threshold", the most accurate one; "rates", a list of {"far", "threshold",
+            "tar"} of rising far.
+    """
+
+    def __init__(self, preset: Preset, engine, networks):
+        self.preset = preset
+        self.engine = engine
+        self.networks = networks
+        self.model_name = preset.name
+        self.engine_name = engine.name
+        self.size = preset.size
+        self.calibration: Mapping[str, Any] = preset.calibration
+
+    @classmethod
+    def load(cls, model="facenet-lfw", *, device="auto") -> Verifier:
+        """Load a verifier.
+
+        Args:
+            model: a preset's name, or the folder of a trained model.
+            device: "auto", "cpu" or "gpu", see `cvtool.engines.choose_engine`.
+        Raises:
+            ModelError: unknown, damaged, or not for faces; or the networks that find faces
+                cannot be kept in the cache folder.
+            DeviceError: "gpu" and there is none.
+        """
+        preset = find_model(model)
+        if preset.task != "verify":
+            raise ModelError(f'model "{preset.name}" is for {preset.task}, not for verify')
+        if choose_engine(device) == "litert":
+            engine = LiteRTEngine(preset_file(preset, "litert"))
+        else:
+            engine = TensorFlowEngine(lambda: build(preset), preset_file(preset, "weights"))
+        return cls(preset, engine, load_networks())
+
+    def find(self, pixels) -> list[Face]:
+        """Find the faces of a picture, the largest first.
+
+        A picture in which no face is upright is looked at turned by quarters too.
+
+        Args:
+            pixels: uint8 RGB array (H, W, 3).
+        """
+        height, width = pixels.shape[:2]
+        for quarters in range(4):
+            turned = np.ascontiguousarray(np.rot90(pixels, quarters))
+            faces = find_faces(turned, self.networks)
+            if faces:
+                return [turned_back(face, quarters, height, width) for face in faces]
+        return []
+
+    def align(self, pixels, face: Face) -> np.ndarray:
+        """Cut a face out, upright and to scale: uint8 (size, size, 3)."""
+        return align(pixels, face.landmarks, self.size)
+
+    def embed(self, faces: Sequence[np.ndarray]) -> np.ndarray:
+        """The embeddings of aligned faces.
+
+        Each is the mean of the face's and of its mirror image's, scaled to length 1.
+
+        Args:
+            faces: uint8 RGB arrays (size, size, 3), as `align` cuts them out.
+        Returns:
+            float32 (N, dimensions), each row of length 1.
+        """
+        rows = []
+        for start in range(0, len(faces), _BATCH):
+            batch = np.stack(faces[start : start + _BATCH])
+            rows.append(self.engine(batch) + self.engine(batch[:, :, ::-1]))
+        sums = np.concatenate(rows) if rows else np.zeros((0, self.dimensions), np.float32)
+        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of an embedding."""
+        return self.preset.architecture.get("dimensions", 128)
+
+    def embed_face(self, pixels, face: Face) -> np.ndarray:
+        """The embedding of one face of a picture, float32 (dimensions,)."""
+        return self.embed([self.align(pixels, face)])[0]
+
+    def threshold(self, far: float | None = None) -> Threshold:
+        """The model's threshold.
+
+        Args:
+            far: the largest share of pairs of two people to take for one; None for the
+                threshold with the highest accuracy.
+        Raises:
+            ModelError: the model was not calibrated, or on too few pairs for that rate.
+        """
+        source = self.calibration.get("source", "")
+        rates = self.calibration.get("rates", [])
+        if not rates:
+            raise ModelError(
+                f'model "{self.model_name}" has no threshold; give one with --threshold, or '
+                "measure it with: cvtool faces calibrate PAIRS"
+            )
+        if far is None:
+            best = self.calibration["threshold"]
+            near = max((r for r in rates if r["threshold"] <= best), key=_far, default=rates[0])
+            return Threshold(best, near["far"], near["tar"], source)
+        fitting = [rate for rate in rates if rate["far"] <= far]
+        if not fitting:
+            raise ModelError(
+                f'model "{self.model_name}" was measured on {source}, too few for a false accept '
+                f"rate of {far:g}; the lowest it knows is {rates[0]['far']:g}"
+            )
+        rate = max(fitting, key=_far)
+        return Threshold(rate["threshold"], rate["far"], rate["tar"], source)
+
+    def compare(self, one, other, faces, threshold: Threshold | None = None) -> Verification:
+        """Compare two embeddings.
+
+        Args:
+            one, other: float (dimensions,), as `embed` gives them.
+            faces: the two `Face`s that they are of.
+            threshold: None for the model's own.
+        """
+        threshold = threshold or self.threshold()
+        distance = squared_distance(one, other)
+        return Verification(distance, threshold, self.band(distance), tuple(faces))
+
+    def band(self, distance: float) -> str:
+        """A distance in plain words, by how rare it is among pairs of two people and of one."""
+        rates = self.calibration.get("rates", [])
+        for far, words in BANDS:
+            if any(rate["far"] <= far and distance <= rate["threshold"] for rate in rates):
+                return words
+        usual = [rate["threshold"] for rate in rates if rate["tar"] >= 0.99]
+        if usual and distance > min(usual):
+            return "very likely two people"
+        return "probably two people"
+
+
+# The largest share of pairs of two people that are as near, and what is said of them.
+BANDS = (
+    (0.001, "very likely the same person"),
+    (0.01, "probably the same person"),
+    (0.1, "possibly the same person"),
+)
+
+
+def squared_distance(one, other) -> float:
+    """Squared L2 distance of two unit embeddings, in [0, 4]."""
+    return float(np.clip(((np.asarray(one, float) - other) ** 2).sum(), 0, 4))
+
+
+def turned_back(face: Face, quarters: int, height: int, width: int) -> Face:
+    """A face of a picture that `numpy.rot90` turned, in the pixels of the picture as it was.
+
+    Args:
+        face: in the turned picture.
+        quarters: how often it was turned by 90 degrees, against the clock.
+        height, width: of the picture as it was.
+    """
+    x1, y1, x2, y2 = face.box
+    points = np.concatenate([face.landmarks, [[x1, y1], [x2, y2]]]).astype(np.float32)
+    if quarters % 2:
+        height, width = width, height  # of the picture as it is turned now
+    for _ in range(quarters):
+        # One turn with the clock: what was at the left comes up.
+        points = np.stack([height - points[:, 1], points[:, 0]], axis=1)
+        height, width = width, height
+    corners = points[5:]
+    box = (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+    return Face(box, face.score, points[:5])
+
+
+def build(preset: Preset):
+    """The Keras network of a verifier's preset, with untrained weights."""
+    from cvtool.faces import facenet
+
+    return facenet.build(preset.architecture, preset.size)
+
+
+def _far(rate) -> float:
+    return rate["far"]

@@ -34,6 +34,10 @@ class DatasetError(CvtoolError):
     """A data set that cannot be read."""
 
 
+class GalleryError(CvtoolError):
+    """A gallery of faces that cannot be read or written, or was made by another model."""
+
+
 class DeviceError(CvtoolError):
     """A device that was asked for and is not there."""
 

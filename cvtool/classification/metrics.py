@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 
@@ -121,35 +119,6 @@ def per_class_table(confusion: np.ndarray, names: Sequence[str]) -> dict[str, di
         name: {"pictures": truths[i], **_ratios(right[i], predicted[i], truths[i])}
         for i, name in enumerate(names)
     }
-
-
-def wilson_interval(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The score interval of a share (Wilson 1927, "Probable inference ...", JASA 22).
-
-    Unlike the share plus or minus its standard error it stays within [0, 1] and holds for
-    few pictures and for shares near 0 and 1.
-
-    Args:
-        right, total: `right` of `total` pictures.
-        confidence: how often the interval is to hold the true share, in (0, 1).
-    Returns:
-        (low, high), shares; (0, 1) for no pictures, of which nothing is known.
-    Raises:
-        ValueError: not 0 <= right <= total, or confidence outside (0, 1).
-    """
-    if not 0 <= right <= total:
-        raise ValueError(f"{right} right of {total} is no share")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
-    if total == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share, width = right / total, z * z / total
-    centre = (share + width / 2) / (1 + width)
-    half = math.sqrt(share * (1 - share) * width + width * width / 4) / (1 + width)
-    # At the ends the formula gives 0 and 1 but for rounding.
-    low = 0.0 if right == 0 else max(0.0, centre - half)
-    return low, 1.0 if right == total else min(1.0, centre + half)
 
 
 def average_precision(scores: np.ndarray, truths: np.ndarray) -> float | None:

@@ -10,9 +10,9 @@ from cvtool.classification.metrics import (
     multi_label_scores,
     per_class_table,
     top_k_accuracy,
-    wilson_interval,
 )
 from cvtool.pictures.writing import whole_file
+from cvtool.training.intervals import wilson_interval
 
 CONFUSION_FILE, CALIBRATION_FILE = "confusion.png", "calibration.png"
 

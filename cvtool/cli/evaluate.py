@@ -16,6 +16,7 @@ from cvtool.cli.evaluate_report import (
     show_classification,
     show_detection,
     show_segmentation,
+    show_verification,
 )
 from cvtool.cli.faults import complain_of_faults
 from cvtool.cli.options import (
@@ -53,7 +54,8 @@ def evaluate(
             metavar="DATASET",
             help="For a detector: YOLO, COCO, Pascal VOC, or a CSV of boxes. For a classifier: "
             "a folder with a folder for each class, a CSV, or Tiny-ImageNet's folder. For "
-            "segmentation: a folder with images and masks, or of masks.",
+            "segmentation: a folder with images and masks, or of masks. For faces: a list of "
+            "pairs, LFW's or a CSV.",
         ),
     ],
     pictures: Annotated[
@@ -247,6 +249,40 @@ def evaluate_segmentation(model: str, dataset: Path, options: Options) -> None:
         raise typer.Exit(1)
 
 
+def evaluate_verification(model: str, dataset: Path, options: Options) -> None:
+    """Score a face model on pairs, print and save the result."""
+    from cvtool.datasets.face_pairs import FacePairs, read_pairs
+    from cvtool.faces import evaluation
+    from cvtool.faces.verifier import Verifier
+
+    for option, given, tasks in (
+        ("--iou", options.iou is not None, "detectors"),
+        ("--tta", options.tta, "classifiers"),
+        ("--split", options.split is not None, "detectors and segmentation"),
+        ("--size", options.size is not None, "models that see whole pictures"),
+    ):
+        if given:
+            raise typer.BadParameter(f"{option} is for {tasks}")
+    check_out(options, evaluation.SUMMARY_FILE)
+    data = read_pairs(dataset, options.pictures)
+    if options.limit is not None:
+        # Spread evenly: the first ones are all of one kind.
+        step = max(1, len(data.pairs) // options.limit)
+        data = FacePairs(data.pairs[::step][: options.limit], data.folds)
+    refuse_inside(options, dataset)
+    verifier = Verifier.load(model, device=options.device)
+    problems: list[CvtoolError] = []
+    with console.progress("evaluating", len(data.paths)) as advance:
+        result = evaluation.evaluate_verifier(
+            verifier, data, on_picture=advance, on_error=problems.append
+        )
+    written = evaluation.save_evaluation(result, verifier, options.out, overwrite=options.overwrite)
+    conclude(result.summary, show_verification, written, options)
+    complain_of_pictures(problems)
+    if problems:
+        raise typer.Exit(1)
+
+
 def complain_of_pictures(problems: Sequence[CvtoolError]) -> None:
     """Name each picture that could not be read, on stderr."""
     for problem in problems:
@@ -293,4 +329,5 @@ EVALUATORS = {
     "detect": evaluate_detection,
     "classify": evaluate_classification,
     "segment": evaluate_segmentation,
+    "verify": evaluate_verification,
 }

@@ -80,6 +80,34 @@ def show_classification(summary: dict[str, Any]) -> None:
         )
 
 
+def show_verification(summary: dict[str, Any]) -> None:
+    """Print a face model's scores for people."""
+    if len(summary["per_fold"]) > 1:
+        columns = ("part", "pairs", "accuracy", "threshold")
+        rows = [
+            (str(n), str(row["pairs"]), _share(row["accuracy"]), _share(row["threshold"]))
+            for n, row in enumerate(summary["per_fold"], 1)
+        ]
+        console.print_table(console.table(columns, rows, right=columns[1:]))
+    print(
+        f"{summary['pairs']} pairs of {summary['pictures']} pictures with {summary['model']} "
+        f"({summary['engine']}), no face found in {summary['no_face']}"
+    )
+    low, high = summary["interval"]
+    print(
+        f"accuracy {_share(summary['accuracy'])} (95 % interval {low:.3f} to {high:.3f}) at the "
+        f"threshold {summary['threshold']:.3f}, from {summary['threshold_from']}"
+    )
+    rates = ", ".join(
+        f"{_share(tar)} at {float(far):.1%} false accepts"
+        for far, tar in summary["tar_at_far"].items()
+    )
+    print(
+        f"area under the ROC {_share(summary['auc'])}, equal error rate "
+        f"{_share(summary['eer'])}, true accepts {rates}"
+    )
+
+
 def show_segmentation(summary: dict[str, Any]) -> None:
     """Print a segmentation model's scores for people."""
     columns = ("class", "pictures", "of the pixels", "IoU", "Dice", "boundary F")

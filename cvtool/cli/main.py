@@ -20,9 +20,11 @@ from cvtool.cli.demo import demo
 from cvtool.cli.detect import detect
 from cvtool.cli.doctor import doctor
 from cvtool.cli.evaluate import evaluate
+from cvtool.cli.faces import faces_app
 from cvtool.cli.finetune import finetune
 from cvtool.cli.models import models_app
 from cvtool.cli.segment import segment
+from cvtool.cli.verify import verify
 from cvtool.errors import CvtoolError, OptionError
 
 # The base of Typer's errors of wrong usage, which Typer itself does not export.
@@ -132,6 +134,8 @@ def options(
 app.command()(detect)
 app.command()(classify)
 app.command()(segment)
+app.command()(verify)
+app.add_typer(faces_app)
 app.command()(check)
 app.command()(convert)
 app.command()(finetune)

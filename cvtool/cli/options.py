@@ -137,3 +137,23 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace results that are there already.")
 ]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=4,
+        metavar="DISTANCE",
+        show_default="the model's most accurate one",
+        help="Up to this distance, two faces are one person's.",
+    ),
+]
+FarOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="RATE",
+        help="Take the model's threshold at this false accept rate: of so many pairs of two "
+        "people, it takes one for the same person. 0.001 is strict.",
+    ),
+]

@@ -61,15 +61,15 @@ def threshold_at_far(distances, same, far):
 
 
 def best_threshold(distances, same):
-    """The threshold with the highest accuracy, and that accuracy.
+    """The threshold with the highest balanced accuracy, and that accuracy.
 
-    Of equal ones, the middle of those that are side by side with the first.
+    Balanced: pairs of one person count as much as pairs of two, however many there are. Of
+    equal thresholds, the lowest.
     """
     thresholds, false, true = roc(distances, same)
-    same = np.asarray(same, bool)
-    right = true * same.sum() + (1 - false) * (~same).sum()
-    number = int(np.argmax(right))
-    return between(thresholds, number), float(right[number] / len(same))
+    balanced = (true + 1 - false) / 2
+    number = int(np.argmax(balanced))
+    return between(thresholds, number), float(balanced[number])
 
 
 def between(thresholds, number):
@@ -82,7 +82,11 @@ def between(thresholds, number):
     return float(thresholds[number] + thresholds[number + 1]) / 2
 
 
+def right(distances, same, threshold):
+    """Which pairs a threshold is right about, bool (N,)."""
+    return (np.asarray(distances) <= threshold) == np.asarray(same, bool)
+
+
 def accuracy(distances, same, threshold):
     """Share of the pairs that a threshold is right about, in [0, 1]."""
-    accepted = np.asarray(distances) <= threshold
-    return float((accepted == np.asarray(same, bool)).mean())
+    return float(right(distances, same, threshold).mean())

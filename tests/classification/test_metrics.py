@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
@@ -19,7 +18,6 @@ from cvtool.classification.metrics import (
     multi_label_scores,
     per_class_table,
     top_k_accuracy,
-    wilson_interval,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -117,20 +115,6 @@ def test_what_is_undefined_is_none():
     assert table["c"] == {"pictures": 0, "precision": None, "recall": None, "f1": None}
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 400), st.integers(1, 400), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_wilson_equals_scipy(right, total, confidence):
-    right = min(right, total)
-    interval = binomtest(right, total).proportion_ci(confidence, method="wilson")
-    assert wilson_interval(right, total, confidence) == pytest.approx(tuple(interval), abs=1e-12)
-
-
-def test_wilson_at_its_ends():
-    assert wilson_interval(0, 10)[0] == 0
-    assert wilson_interval(10, 10)[1] == 1
-    assert wilson_interval(0, 0) == (0, 1)
-
-
 @settings(max_examples=40, deadline=None)
 @given(seeds, st.integers(1, 60), st.integers(2, 30))
 def test_average_precision_equals_scikit_learn(seed, pictures, levels):
@@ -188,8 +172,6 @@ def test_nothing_labelled_is_not_a_score():
         lambda: confusion_matrix(np.array([0]), np.array([-1]), 2),
         lambda: confusion_matrix(np.array([0]), np.array([0, 1]), 2),
         lambda: per_class_table(np.zeros((2, 2), int), ("a",)),
-        lambda: wilson_interval(3, 2),
-        lambda: wilson_interval(1, 2, 1.0),
         lambda: average_precision(np.zeros(2), np.zeros(3)),
         lambda: multi_label_scores(np.zeros((2, 3)), np.zeros((2, 2))),
     ],

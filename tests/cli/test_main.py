@@ -97,7 +97,8 @@ def test_every_command_has_help_and_is_in_the_readme(run, command):
 
 
 @pytest.mark.parametrize(
-    "command", ["detect", "classify", "segment", "check", "convert", "finetune", "evaluate"]
+    "command",
+    ["detect", "classify", "segment", "verify", "check", "convert", "finetune", "evaluate"],
 )
 def test_the_reference_names_every_option(run, command):
     text = (ROOT / "docs" / f"{command}.md").read_text(encoding="utf-8")

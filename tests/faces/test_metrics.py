@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
 from cvtool.faces.metrics import (
     accuracy,
@@ -40,12 +40,16 @@ def test_the_roc_is_scikit_learns(rows):
 
 @given(pairs)
 @settings(max_examples=200)
-def test_no_threshold_is_more_accurate_than_the_best(rows):
+def test_no_threshold_has_a_better_balanced_accuracy_than_the_best(rows):
     distances, same = columns(rows)
     threshold, share = best_threshold(distances, same)
-    assert accuracy(distances, same, threshold) == pytest.approx(share)
+
+    def balanced(limit):
+        return balanced_accuracy_score(same, distances <= limit)
+
+    assert balanced(threshold) == pytest.approx(share)
     for other in np.arange(-0.125, 3.2, 0.125):
-        assert accuracy(distances, same, other) <= share + 1e-9
+        assert balanced(other) <= share + 1e-9
 
 
 @given(pairs, st.floats(0, 1))
@@ -59,6 +63,11 @@ def test_the_false_accept_rate_is_kept(rows, far):
     more = distances[distances > threshold]
     if len(more):
         assert (distances[~same] <= more.min()).mean() > far
+
+
+def test_accuracy_is_the_share_of_right_answers():
+    distances, same = np.array([0.1, 0.5, 0.9, 1.0]), np.array([True, False, True, False])
+    assert accuracy(distances, same, 0.5) == 0.5 and accuracy(distances, same, 0.2) == 0.75
 
 
 def test_the_equal_error_rate_by_hand():

@@ -1,9 +1,12 @@
-"""Intervals by drawing the pictures again."""
+"""Intervals, against SciPy and by drawing the pictures again."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
 
-from cvtool.training.intervals import basic_interval, drawn_pictures
+from cvtool.training.intervals import basic_interval, drawn_pictures, wilson_interval
 
 
 def test_each_draw_is_as_large_as_the_set_and_repeats():
@@ -28,3 +31,20 @@ def test_it_stays_in_reach_and_round_the_score(measured):
         low, high = basic_interval(measured, values)
         assert 0 <= low <= measured <= high <= 1
     assert basic_interval(measured, []) == (measured, measured)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 400), st.integers(1, 400), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_wilson_equals_scipy(right, total, confidence):
+    right = min(right, total)
+    interval = binomtest(right, total).proportion_ci(confidence, method="wilson")
+    assert wilson_interval(right, total, confidence) == pytest.approx(tuple(interval), abs=1e-12)
+
+
+def test_wilson_at_its_ends():
+    assert wilson_interval(0, 10)[0] == 0
+    assert wilson_interval(10, 10)[1] == 1
+    assert wilson_interval(0, 0) == (0, 1)
+    for impossible in ((3, 2), (1, 2, 1.0)):
+        with pytest.raises(ValueError):
+            wilson_interval(*impossible)

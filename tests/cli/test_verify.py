@@ -1,0 +1,143 @@
+"""`cvtool verify` on a face that MTCNN finds, with an untrained network."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from cvtool.pictures.reading import read_picture
+from cvtool.pictures.writing import write_picture
+from tiny_facenet import portrait, save_tiny, tiny_model
+
+
+@pytest.fixture
+def verify(run, tmp_path):
+    """Run the command on a.png (a face), b.png (its colours turned) and others beside them."""
+    write_picture(tmp_path / "a.png", portrait())
+    write_picture(tmp_path / "b.png", portrait(hue=90))
+    write_picture(tmp_path / "same.png", portrait())
+    write_picture(tmp_path / "none.png", np.full((90, 120, 3), 120, np.uint8))
+    canvas = np.zeros((300, 520, 3), np.uint8)
+    canvas[:, :300] = portrait()
+    canvas[50:250, 310:510] = portrait(hue=90, side=200)
+    write_picture(tmp_path / "two.png", canvas)
+
+    def verify(*arguments, stdin=None):
+        arguments = ["verify", *arguments]
+        if "--model" not in arguments:
+            arguments += ["--model", tiny_model()]
+        return run(*arguments, "--device", "cpu", stdin=stdin)
+
+    return verify
+
+
+def record(result):
+    assert result.exit_code in (0, 1), result.stderr
+    return json.loads(result.stdout)
+
+
+def test_the_same_picture_is_the_same_person_at_distance_0(verify, tmp_path):
+    result = verify("a.png", "same.png")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[0] == "the same person"
+    assert "distance    0.000 (very likely the same person)" in result.stdout
+    assert "takes 1.0% of pairs of two people for one" in result.stdout
+    assert "10 drawn pairs" in result.stdout
+    assert read_picture(tmp_path / "verified.png").shape == (260, 456, 3)
+    assert verify("a.png", "a.png", "--no-picture").exit_code == 0
+
+
+def test_two_people_exit_with_1(verify, tmp_path):
+    result = verify("a.png", "b.png", "--threshold", "0")
+    assert result.exit_code == 1 and result.stdout.startswith("two people\n")
+    assert "threshold   0.000, as given" in result.stdout
+    # Green for the same, red for others.
+    verify("a.png", "a.png")
+    colours = [read_picture(tmp_path / f"{n}.png")[-3, 3] for n in ("verified", "verified-2")]
+    assert colours[0][0] > 150 > colours[0][1] and colours[1][1] > 100 > colours[1][0]
+
+
+def test_json_tells_all(verify):
+    found = record(verify("a.png", "b.png", "--json", "--no-picture"))
+    assert list(found) == [
+        *("a", "b", "same", "distance", "threshold", "far", "tar", "threshold_from"),
+        *("similarity", "faces", "face_numbers", "pairs", "model", "engine", "time_ms", "output"),
+    ]
+    assert (found["a"], found["b"], found["output"]) == ("a.png", "b.png", None)
+    assert found["threshold"] == 0.2 and found["far"] == 0.01
+    assert found["same"] is (found["distance"] <= 0.2) and found["engine"] == "litert"
+    assert len(found["faces"]) == 2 and len(found["faces"][0]["landmarks"]) == 5
+
+
+def test_the_threshold_can_be_chosen_by_false_accepts(verify):
+    strict = record(verify("a.png", "b.png", "--json", "--no-picture", "--far", "0"))
+    loose = record(verify("a.png", "b.png", "--json", "--no-picture", "--far", "0.1"))
+    assert strict["threshold"] == 0.05 and loose["threshold"] == 0.3
+
+
+def test_of_several_faces_the_largest_is_taken_aloud(verify):
+    result = verify("a.png", "two.png", "--json")
+    assert record(result)["face_numbers"] == [1, 1] and result.exit_code == 0
+    assert "two.png: 2 faces; took the largest, at " in result.stderr
+    assert "--face N" in result.stderr
+    second = verify("a.png", "two.png", "--json", "--face", "1,2")
+    assert record(second)["face_numbers"] == [1, 2] and "took" not in second.stderr
+    assert record(second)["distance"] > record(result)["distance"]
+    every = verify("two.png", "b.png", "--json", "--all")
+    assert record(every)["face_numbers"] == [2, 1] and len(record(every)["pairs"]) == 2
+    distances = [pair["distance"] for pair in record(every)["pairs"]]
+    assert distances == sorted(distances)
+    assert (
+        "nearest of 2 pairs: face 2 of A and 1 of B" in verify("two.png", "b.png", "--all").stdout
+    )
+
+
+def test_sideways_grey_and_small_pictures_work(verify, tmp_path):
+    write_picture(tmp_path / "side.png", np.ascontiguousarray(np.rot90(portrait())))
+    grey = cv2.cvtColor(portrait(), cv2.COLOR_RGB2GRAY)
+    cv2.imwrite(str(tmp_path / "grey.png"), grey)
+    write_picture(tmp_path / "small.png", portrait(side=64))
+    assert record(verify("a.png", "side.png", "--json", "--no-picture"))["distance"] < 0.2
+    assert verify("grey.png", "grey.png", "--no-picture").exit_code == 0
+    small = verify("small.png", "small.png", "--no-picture")
+    assert small.exit_code == 0
+    assert "small.png: the face is " in small.stderr and "answers are vague" in small.stderr
+
+
+def test_a_picture_can_come_through_a_pipe(verify, tmp_path):
+    result = verify("-", "a.png", "--json", stdin=(tmp_path / "a.png").read_bytes())
+    assert record(result)["a"] == "stdin" and record(result)["distance"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.png", "none.png"], "none.png: no face found"),
+        (["gone.png", "a.png"], "gone.png"),
+        (["a.png", "."], ".: holds more than one picture"),
+        (["a.png", "two.png", "--face", "1,3"], "two.png: has 2 faces, so there is no --face 3"),
+        (["a.png", "b.png", "--face", "0"], '--face "0"'),
+        (["a.png", "b.png", "--face", "1", "--all"], "choose one of --face and --all"),
+        (["a.png", "b.png", "--far", "0.1", "--threshold", "1"], "choose one of"),
+        (["a.png", "b.png", "--model", "everyday"], "is for detect, not for verify"),
+        (["a.png", "b.png", "--out", "a.png", "--overwrite"], "a.png: is the input itself"),
+        (["a.png", "b.png", "--out", "same.png"], "same.png: already exists"),
+        (["-", "-"], "stdin holds one picture"),
+        (["a.png"], "Missing argument"),
+    ],
+)
+def test_every_error_is_one_line_and_exits_with_2(verify, tmp_path, arguments, words):
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    result = verify(*arguments)
+    assert result.exit_code == 2, result.stdout
+    (line,) = [text for text in result.stderr.splitlines() if "error: " in text]
+    assert words in line
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_model_without_a_threshold_asks_for_one(verify, tmp_path):
+    model = save_tiny(tmp_path / "bare", calibration={})
+    result = verify("a.png", "same.png", "--model", model)
+    assert result.exit_code == 2 and "give one with --threshold" in result.stderr
+    assert verify("a.png", "same.png", "--model", model, "--threshold", "1").exit_code == 0

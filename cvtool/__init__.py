@@ -20,6 +20,7 @@ from cvtool.errors import CvtoolError
 if TYPE_CHECKING:
     from cvtool.classification.classifier import Classification, Classifier
     from cvtool.detection.detector import Detection, Detector
+    from cvtool.faces.verifier import Verification, Verifier
     from cvtool.pictures.reading import read_picture
     from cvtool.pictures.sources import read_pictures
     from cvtool.segmentation.segmenter import Segmentation, Segmenter
@@ -33,6 +34,8 @@ _HOMES = {
     "Detector": "cvtool.detection.detector",
     "Segmentation": "cvtool.segmentation.segmenter",
     "Segmenter": "cvtool.segmentation.segmenter",
+    "Verification": "cvtool.faces.verifier",
+    "Verifier": "cvtool.faces.verifier",
     "read_picture": "cvtool.pictures.reading",
     "read_pictures": "cvtool.pictures.sources",
 }
@@ -45,6 +48,8 @@ __all__ = [
     "Detector",
     "Segmentation",
     "Segmenter",
+    "Verification",
+    "Verifier",
     "__version__",
     "read_picture",
     "read_pictures",

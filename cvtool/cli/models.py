@@ -157,8 +157,20 @@ def build_segmenter(preset: Any) -> Any:
     return build(preset)
 
 
+def build_verifier(preset: Any) -> Any:
+    """The network of a verifier's preset."""
+    from cvtool.faces.verifier import build
+
+    return build(preset)
+
+
 # One entry a task; the model's own task decides.
-BUILDERS = {"detect": build_detector, "classify": build_classifier, "segment": build_segmenter}
+BUILDERS = {
+    "detect": build_detector,
+    "classify": build_classifier,
+    "segment": build_segmenter,
+    "verify": build_verifier,
+}
 
 
 def show(summary: dict[str, Any]) -> None:

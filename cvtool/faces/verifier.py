@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cvtool.engines import LiteRTEngine, TensorFlowEngine, choose_engine
-from cvtool.errors import ModelError
+from cvtool.errors import ModelError, PictureError
 from cvtool.faces.alignment import align
 from cvtool.faces.mtcnn import Face, find_faces
 from cvtool.faces.mtcnn_networks import load_networks
@@ -115,6 +115,24 @@ class Verifier:
         else:
             engine = TensorFlowEngine(lambda: build(preset), preset_file(preset, "weights"))
         return cls(preset, engine, load_networks())
+
+    def __call__(self, one, other, threshold: Threshold | None = None) -> Verification:
+        """Compare the largest faces of two pictures.
+
+        Args:
+            one, other: uint8 RGB arrays (H, W, 3).
+            threshold: None for the model's own.
+        Raises:
+            PictureError: a picture shows no face.
+            ModelError: the model has no threshold, and none is given.
+        """
+        found = [self.find(pixels) for pixels in (one, other)]
+        for which, faces in zip(("first", "second"), found, strict=True):
+            if not faces:
+                raise PictureError(f"no face found in the {which} picture; give another one")
+        largest = [faces[0] for faces in found]
+        aligned = [self.align(p, f) for p, f in zip((one, other), largest, strict=True)]
+        return self.compare(*self.embed(aligned), largest, threshold)
 
     def find(self, pixels) -> list[Face]:
         """Find the faces of a picture, the largest first.

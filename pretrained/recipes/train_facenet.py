@@ -75,7 +75,7 @@ def main():
 
     def score(model):
         """The figures of dev's pairs."""
-        embed = keras.Model(model.inputs, model.get_layer("unit").output)
+        embed = keras.Model(model.input, model.get_layer("unit").output)
         return pair_scores(embed, faces, in_dev, pairs)
 
     def fit(model, loss, folder, epochs, learning_rate, **batching):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from cvtool.errors import ModelError
+from cvtool.errors import ModelError, PictureError
 from cvtool.faces.mtcnn import Face
 from cvtool.faces.verifier import Threshold, Verifier, turned_back
 from tiny_facenet import CALIBRATION, SIZE, portrait, save_tiny, tiny_model
@@ -24,6 +24,17 @@ def test_the_same_picture_has_distance_0_and_another_face_more(verifier):
     other = verifier.compare(rows[0], rows[2], (faces[0], faces[2]))
     assert same.distance == 0 and same.same and same.band == "very likely the same person"
     assert other.distance > 0.001
+
+
+def test_two_pictures_are_compared_by_their_largest_faces(verifier):
+    canvas = np.zeros((300, 520, 3), np.uint8)
+    canvas[50:250, :200] = portrait(hue=90, side=200)
+    canvas[:, 220:] = portrait()
+    found = verifier(canvas, portrait())
+    assert found.same and found.distance < 0.01 and found.faces[0].box[0] > 220
+    assert not verifier(canvas, portrait(), Threshold(-1.0)).same
+    with pytest.raises(PictureError, match="no face found in the second picture"):
+        verifier(portrait(), np.zeros((99, 99, 3), np.uint8))
 
 
 def test_embeddings_have_length_1_and_a_mirror_image_the_same(verifier):

@@ -52,9 +52,10 @@ def main():
         "size": args.size,
         "classes": list(classes),
         "licence": "Apache-2.0 (weights)",
-        "data": "Tiny-ImageNet-200 and the boxes of everyday20 (backbone); the masks of 3,695 "
-        "pictures of Pascal VOC 2012 and COCO 2017",
-        "recipe": "recipes/pretrain_backbone.py, recipes/train_everyday.py, recipes/train_unet.py",
+        "data": "Tiny-ImageNet-200 and the boxes of everyday20 (backbone); pictures and masks of "
+        f"Pascal VOC 2012 and COCO 2017: {scores['train']}",
+        "recipe": "recipes/pretrain_backbone.py, recipes/train_everyday.py, "
+        "recipes/masks_from_boxes.py, recipes/train_unet.py",
     }
     staging = args.run / "model"
     aligned = aligned_copy(network, len(classes), ARCHITECTURE)

@@ -60,13 +60,15 @@ def with_an_end(pictures: Iterator[Picture]) -> Iterator[Picture]:
 def load(
     model: str, device: str, threshold: float | None, far: float | None, gallery: Gallery | None
 ) -> tuple[Verifier, Threshold]:
-    """The model, seen to be the gallery's, and the threshold that the options ask for."""
+    """The model, seen to be the gallery's, and the threshold; without an option, the strict one."""
     from cvtool.faces.gallery import Maker
     from cvtool.faces.verifier import Verifier
 
     verifier = Verifier.load(model, device=device)
     if gallery is not None:
         gallery.check_maker(Maker.of(verifier))
+    if threshold is None and far is None:
+        return verifier, verifier.strict_threshold()
     return verifier, choose_threshold(verifier, threshold, far)
 
 

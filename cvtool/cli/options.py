@@ -143,7 +143,7 @@ ThresholdOption = Annotated[
         min=0,
         max=4,
         metavar="DISTANCE",
-        show_default="the model's most accurate one",
+        show_default="verify: the model's most accurate one; else that of --far 0.001",
         help="Up to this distance, two faces are one person's.",
     ),
 ]

@@ -17,6 +17,8 @@ from cvtool.models.presets import Preset, find_model, preset_file
 
 # Faces that are embedded together.
 _BATCH = 32
+# False accept rate of a threshold for one face against many.
+STRICT = 0.001
 # Of a narrower face little is left to compare, in pixels.
 TINY = 40
 
@@ -208,6 +210,19 @@ class Verifier:
             )
         rate = max(fitting, key=_far)
         return Threshold(rate["threshold"], rate["far"], rate["tar"], source)
+
+    def strict_threshold(self) -> Threshold:
+        """The threshold for one face against many: that of a false accept rate of 0.001.
+
+        A face that is compared with a hundred people has a hundred chances of a false accept, so
+        the most accurate threshold of a single pair would know everybody as somebody. Of a model
+        that was measured on too few pairs for it, the lowest rate that it knows.
+
+        Raises:
+            ModelError: the model was not calibrated.
+        """
+        rates = self.calibration.get("rates", [])
+        return self.threshold(max(STRICT, rates[0]["far"]) if rates else None)
 
     def compare(self, one, other, faces, threshold: Threshold | None = None) -> Verification:
         """Compare two embeddings.

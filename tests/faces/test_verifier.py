@@ -88,6 +88,18 @@ def test_a_rate_below_what_was_measured_is_refused(tmp_path):
         verifier.threshold(0.001)
 
 
+def test_one_face_against_many_has_a_strict_threshold(verifier, tmp_path):
+    assert verifier.strict_threshold().distance == 0.05
+    # Or the lowest that is known.
+    for first, distance in ((1, 0.1), (2, 0.3)):
+        calibration = CALIBRATION | {"rates": CALIBRATION["rates"][first:]}
+        loose = Verifier.load(save_tiny(tmp_path / f"{first}", calibration=calibration))
+        assert loose.strict_threshold().distance == distance
+    bare = Verifier.load(save_tiny(tmp_path / "bare", calibration={}))
+    with pytest.raises(ModelError, match="has no threshold"):
+        bare.strict_threshold()
+
+
 def test_a_model_without_calibration_says_how_to_get_one(tmp_path):
     verifier = Verifier.load(save_tiny(tmp_path / "m", calibration={}), device="cpu")
     with pytest.raises(ModelError, match="cvtool faces calibrate"):

@@ -86,6 +86,8 @@ def create_tables(path: Path, called: Path) -> Iterator[sqlite3.Connection]:
 
 def damaged(path: Path, reason: str) -> GalleryError:
     """The error of a gallery that does not hold what it should."""
+    # What SQLite finds is told over several lines.
+    reason = " ".join(reason.split())
     return GalleryError(
         f"{path}: damaged ({reason}), left as it is; take a copy that is not, or enroll the "
         "pictures again into another gallery"

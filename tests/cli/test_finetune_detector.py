@@ -155,7 +155,7 @@ def test_the_run_serves_as_a_model(run, trained, shapes):
     result = run("evaluate", trained.folder, shapes, "--json", "--limit", 2)
     assert json.loads(result.stdout)["pictures"] == 2
     result = run("finetune", "--backbone", trained.folder, shapes, "--split", "none")
-    assert "--split" in one_error(result, 1)
+    assert "--split" in one_error(result, 2)
 
 
 def test_resume_ends_what_was_killed_with_a_table_for_people(run, trained, finished, monkeypatch):

@@ -110,7 +110,7 @@ def test_what_was_chosen_is_said(shapes, tmp_path):
     start_run(shapes, settings, out=tmp_path / "run", say=said.append)
     assert said[-1] == (
         "unet from scratch, 16 channels at first; size 512 in patches of 256, batch 2, "
-        "50 epochs of 36 steps, augmentation strong, learning rate 0.001"
+        "50 epochs of 36 steps, augmentation strong, learning rate 0.002"
     )
 
 

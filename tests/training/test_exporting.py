@@ -22,7 +22,7 @@ def network():
 def described(monkeypatch):
     """LiteRT's part is the business of `models.saving` and its tests."""
 
-    def save_model(network, folder, description):
+    def save_model(network, folder, description, *, for_litert):
         (folder / "model.json").write_text(description["name"])
 
     monkeypatch.setattr(exporting, "save_model", save_model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -24,20 +26,32 @@ CALIBRATION = {
 
 def save_tiny(folder, name="tiny-faces", *, seed=0, calibration=CALIBRATION):
     """Save an untrained network as a model folder; another seed makes another model."""
+    folder = Path(folder)
+    # To export a network takes seconds, so each is exported once.
+    shutil.copytree(_exported(seed), folder, dirs_exist_ok=True)
+    path = folder / "model.json"
+    entry = json.loads(path.read_text()) | {"name": name, "calibration": calibration}
+    path.write_text(json.dumps(entry))
+    return folder
+
+
+@cache
+def _exported(seed):
+    """The folder of a network of that seed."""
     import keras
 
     from cvtool.faces.facenet import build
     from cvtool.models.saving import save_model
 
     keras.utils.set_random_seed(seed)
+    folder = Path(_kept().name) / f"seed-{seed}"
     description = {
-        "name": name,
+        "name": "tiny-faces",
         "task": "verify",
         "description": "for tests",
         "architecture": ARCHITECTURE,
         "size": SIZE,
         "classes": [],
-        "calibration": calibration,
     }
     save_model(build(ARCHITECTURE, SIZE), folder, description)
     return folder

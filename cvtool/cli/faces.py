@@ -11,12 +11,12 @@ import typer
 
 from cvtool.cli import console
 from cvtool.cli.face_choice import choose_faces
+from cvtool.cli.face_threshold import refuse_both
 from cvtool.cli.faces_calibrate import calibrate
 from cvtool.cli.faces_input import (
     complain,
     load,
     look,
-    refuse_both,
     stored_name,
 )
 from cvtool.cli.options import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cvtool.cli import console
-from cvtool.cli.verify import choose_threshold
+from cvtool.cli.face_threshold import choose_threshold
 from cvtool.errors import CvtoolError, SourceError
 
 if TYPE_CHECKING:
@@ -70,12 +70,6 @@ def load(
     if threshold is None and far is None:
         return verifier, verifier.strict_threshold()
     return verifier, choose_threshold(verifier, threshold, far)
-
-
-def refuse_both(threshold: float | None, far: float | None) -> None:
-    """Wrong usage where both options are given."""
-    if threshold is not None and far is not None:
-        raise typer.BadParameter("choose one of --threshold and --far")
 
 
 def stored_name(name: str) -> str:

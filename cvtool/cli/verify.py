@@ -15,6 +15,7 @@ import typer
 
 from cvtool.cli import console
 from cvtool.cli.face_choice import choose_faces
+from cvtool.cli.face_threshold import choose_threshold, refuse_both
 from cvtool.cli.options import (
     DeviceOption,
     FarOption,
@@ -76,8 +77,7 @@ def verify(
     The exit code is 0 for the same person, 1 for two people, 2 for an error. Nothing
     leaves this machine.
     """
-    if threshold is not None and far is not None:
-        raise typer.BadParameter("choose one of --threshold and --far")
+    refuse_both(threshold, far)
     numbers = face_numbers(face)
     if every and face is not None:
         raise typer.BadParameter("choose one of --face and --all")
@@ -174,15 +174,6 @@ def read_one(source: str, max_pixels: int) -> Picture:
         many = "more than one picture" if pictures else "no picture"
         raise SourceError(f"{source}: holds {many}; name one picture for each side")
     return pictures[0]
-
-
-def choose_threshold(verifier: Verifier, distance: float | None, far: float | None) -> Threshold:
-    """The threshold that the options ask for."""
-    from cvtool.faces.verifier import Threshold
-
-    if distance is not None:
-        return Threshold(distance, source="--threshold")
-    return verifier.threshold(far)
 
 
 def look_at(verifier: Verifier, picture: Picture, number: int | None, every: bool) -> Side:

@@ -85,8 +85,3 @@ def between(thresholds, number):
 def right(distances, same, threshold):
     """Which pairs a threshold is right about, bool (N,)."""
     return (np.asarray(distances) <= threshold) == np.asarray(same, bool)
-
-
-def accuracy(distances, same, threshold):
-    """Share of the pairs that a threshold is right about, in [0, 1]."""
-    return float(right(distances, same, threshold).mean())

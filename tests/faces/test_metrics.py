@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
 from cvtool.faces.metrics import (
-    accuracy,
     auc,
     best_threshold,
     equal_error_rate,
+    right,
     roc,
     threshold_at_far,
 )
@@ -65,9 +65,10 @@ def test_the_false_accept_rate_is_kept(rows, far):
         assert (distances[~same] <= more.min()).mean() > far
 
 
-def test_accuracy_is_the_share_of_right_answers():
+def test_a_threshold_is_right_about_what_it_accepts_and_what_it_does_not():
     distances, same = np.array([0.1, 0.5, 0.9, 1.0]), np.array([True, False, True, False])
-    assert accuracy(distances, same, 0.5) == 0.5 and accuracy(distances, same, 0.2) == 0.75
+    assert right(distances, same, 0.5).tolist() == [True, False, False, True]
+    assert right(distances, same, 0.2).tolist() == [True, True, False, True]
 
 
 def test_the_equal_error_rate_by_hand():

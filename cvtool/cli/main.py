@@ -32,6 +32,8 @@ UsageError = typer.BadParameter.__base__
 
 # What a shell reports of a program that died of SIGPIPE, as others do when `head` has enough.
 BROKEN_PIPE = 141
+# Commands that answer by their exit code, 0 for yes and 1 for no: there, an error is a 2.
+ANSWERING = frozenset(["verify"])
 
 
 class ErrorBoundary(TyperGroup):
@@ -59,7 +61,7 @@ class ErrorBoundary(TyperGroup):
             return result
         except CvtoolError as error:
             console.complain(error)
-            raise typer.Exit(2 if isinstance(error, OptionError) else 1) from error
+            raise typer.Exit(2 if isinstance(error, OptionError) else failure(ctx)) from error
         except UsageError as error:
             refuse_usage(error)
         except BrokenPipeError:
@@ -71,7 +73,7 @@ class ErrorBoundary(TyperGroup):
                 raise
             _abandon_stdout()
             console.complain("stdout: no space left to write the results; make room")
-            raise typer.Exit(1) from None
+            raise typer.Exit(failure(ctx)) from None
         except ImportError as error:
             if "shared object file" not in str(error):
                 raise
@@ -79,7 +81,12 @@ class ErrorBoundary(TyperGroup):
                 f"{error}: a system library is missing; on Debian or Ubuntu, OpenCV's are "
                 "installed by: apt install libgl1 libglib2.0-0"
             )
-            raise typer.Exit(1) from error
+            raise typer.Exit(failure(ctx)) from error
+
+
+def failure(ctx) -> int:
+    """The exit code of an error in the command that runs."""
+    return 2 if ctx.invoked_subcommand in ANSWERING else 1
 
 
 def refuse_usage(error) -> NoReturn:

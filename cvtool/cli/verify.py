@@ -25,7 +25,7 @@ from cvtool.cli.options import (
     OverwriteOption,
     ThresholdOption,
 )
-from cvtool.errors import CvtoolError, OutputError, SourceError
+from cvtool.errors import OutputError, SourceError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "facenet-lfw"
 DEFAULT_OUT = Path("verified.png")
-SAME, DIFFERENT, ERROR = 0, 1, 2
+# Errors are a 2, see `cli.main.ANSWERING`.
+SAME, DIFFERENT = 0, 1
 
 
 def verify(
@@ -84,28 +85,23 @@ def verify(
     if one == other == "-":
         raise typer.BadParameter("stdin holds one picture; name a file for the other")
 
-    try:
-        start = time.perf_counter()
-        pictures = [read_one(source, max_pixels) for source in (one, other)]
-        from cvtool.faces.verifier import Verifier
+    from cvtool.faces.verifier import Verifier
 
-        verifier = Verifier.load(model, device=device)
-        limit = choose_threshold(verifier, threshold, far)
-        before = time.perf_counter()
-        sides = [
-            look_at(verifier, picture, number, every)
-            for picture, number in zip(pictures, numbers, strict=True)
-        ]
-        found = compare(verifier, sides, limit)
-        seconds = time.perf_counter() - before
-        best = found[0]
-        written = None
-        if not no_picture:
-            written = write_faces(best, out, sources=(one, other), overwrite=overwrite)
-    except CvtoolError as error:
-        # 1 is an answer here, so every error is a 2.
-        console.complain(error)
-        raise typer.Exit(ERROR) from error
+    start = time.perf_counter()
+    pictures = [read_one(source, max_pixels) for source in (one, other)]
+    verifier = Verifier.load(model, device=device)
+    limit = choose_threshold(verifier, threshold, far)
+    before = time.perf_counter()
+    sides = [
+        look_at(verifier, picture, number, every)
+        for picture, number in zip(pictures, numbers, strict=True)
+    ]
+    found = compare(verifier, sides, limit)
+    seconds = time.perf_counter() - before
+    best = found[0]
+    written = None
+    if not no_picture:
+        written = write_faces(best, out, sources=(one, other), overwrite=overwrite)
     if as_json:
         console.print_json(
             {"a": pictures[0].name, "b": pictures[1].name}

@@ -1,6 +1,9 @@
 """`cvtool verify` on a face that MTCNN finds, with an untrained network."""
 
 import json
+import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -141,3 +144,18 @@ def test_a_model_without_a_threshold_asks_for_one(verify, tmp_path):
     result = verify("a.png", "same.png", "--model", model)
     assert result.exit_code == 2 and "give one with --threshold" in result.stderr
     assert verify("a.png", "same.png", "--model", model, "--threshold", "1").exit_code == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize("option", ["--json", "--no-picture"])
+def test_a_full_disk_behind_stdout_is_no_answer(tmp_path, option):
+    write_picture(tmp_path / "a.png", portrait())
+    command = [sys.executable, "-m", "cvtool", "verify", "a.png", "a.png", option]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [*command, "--model", tiny_model(), "--device", "cpu"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert result.returncode == 2 and b"no space left" in result.stderr

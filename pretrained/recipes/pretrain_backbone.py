@@ -1,11 +1,14 @@
-"""Pre-train the shared backbone: classification of Tiny-ImageNet-200.
+"""Pre-train a feature network: classification of Tiny-ImageNet-200.
 
     python pretrained/recipes/pretrain_backbone.py --data tiny-imagenet-200 --out runs/backbone
+
+The network is the backbone that most default models share or, with `--network vgg-small`, that
+of style transfer, which `export_style.py` turns into the shipped files.
 
 Reads the data set's own layout (train/CLASS/images/*.JPEG, val/images with
 val_annotations.txt). Train is Tiny-ImageNet's train, dev its val, untouched.
 Writes a run folder (see cvtool/training/checkpoints.py) and, at the end,
-backbone.weights.h5 and scores.json. Start it again with the same arguments to
+backbone.weights.h5 (the network without its last layer) and scores.json. Start it again with the same arguments to
 go on after an interruption. Any Keras backend will do.
 """
 
@@ -27,6 +30,7 @@ from cvtool.datasets.tiny_imagenet import read_tiny_imagenet
 from cvtool.detection.detector import build
 from cvtool.models.presets import find_model, preset_file
 from cvtool.pictures.reading import read_picture
+from cvtool.style import vgg_small
 from cvtool.training.checkpoints import Checkpoint, resume, save_weights
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
@@ -48,9 +52,9 @@ def main():
         train_pixels, train_labels = train_pixels[keep], train_labels[keep]
         val_pixels, val_labels = val_pixels[: args.limit], val_labels[: args.limit]
 
-    model = logits_of(classifier(ARCHITECTURE, 200))
+    backbone, model = build_networks(args.network)
     if args.start:
-        start_from(model.get_layer("csp"), args.start)
+        start_from(backbone, args.start)
     stages = parse_stages(args.stages)
     epochs = sum(count for _, count in stages)
     steps_per_epoch = len(train_labels) // args.batch
@@ -90,7 +94,7 @@ def main():
         done = end
 
     model.load_weights(args.out / "best.weights.h5")
-    save_weights(model.get_layer("csp"), args.out / "backbone.weights.h5")
+    save_weights(backbone, args.out / "backbone.weights.h5")
     scores = {
         "train": "Tiny-ImageNet-200 train",
         "dev": "Tiny-ImageNet-200 val",
@@ -108,12 +112,13 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder tiny-imagenet-200")
     parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--network", default="csp", choices=["csp", vgg_small.NAME])
     parser.add_argument("--stages", default="64:60", help="SIDE:EPOCHS,... in order")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
-    parser.add_argument("--start", help="begin with the backbone of this model (name or folder)")
+    parser.add_argument("--start", help="begin csp with that of this model (name or folder)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     return parser.parse_args()
@@ -122,6 +127,18 @@ def parse_arguments():
 def parse_stages(text):
     """Read "48:4,64:8" as [(48, 4), (64, 8)]."""
     return [tuple(int(n) for n in part.split(":")) for part in text.split(",")]
+
+
+def build_networks(name):
+    """The feature network and, round it, the classifier up to its logits."""
+    if name == vgg_small.NAME:
+        backbone = vgg_small.vgg_small(batch_norm=True)
+        x = keras.layers.GlobalAveragePooling2D()(backbone.output)
+        x = keras.layers.Dropout(ARCHITECTURE["dropout"])(x)
+        logits = keras.layers.Dense(200, dtype="float32")(x)
+        return backbone, keras.Model(backbone.input, logits)
+    model = logits_of(classifier(ARCHITECTURE, 200))
+    return model.get_layer("csp"), model
 
 
 def start_from(backbone, model):

@@ -1,0 +1,1 @@
+"""Neural style transfer: the losses, the networks they are measured with, the optimisation."""

@@ -84,28 +84,37 @@ def fold_batch_norm(trained, widths=WIDTHS, depths=DEPTHS):
 
 
 def normalise_responses(network, pictures, batch=8, floor=1e-3):
-    """Scale each filter so that its mean activation over pictures and positions is 1.
+    """Scale each filter so that the mean square of its activations over the pictures is 1.
 
-    As Gatys et al. (2016, section 2) did with VGG-19: ReLU and average pooling let a factor
-    through, so the next layer's kernel takes the inverse and the function stays the same but
-    for the factors. Layers then weigh alike in a loss.
+    ReLU and average pooling let a factor through, so the next layer's kernel takes the inverse
+    and the function stays the same but for the factors. Layers and filters then weigh alike in
+    a loss. Gatys et al. (2016, section 2) scale VGG-19 so that the mean is 1; with the mean
+    square, which is the diagonal of a Gram matrix, a filter that is seldom active does not
+    outweigh the others.
 
     Args:
-        network: a network of `vgg_small` without batch normalisation; changed in place.
+        network: a network of `vgg_small` without batch normalisation, or one of
+            `features.with_average_pooling`; changed in place.
         pictures: float or uint8 (N, H, W, 3), RGB in [0, 255].
         batch: pictures at a time.
-        floor: filters whose mean is less (dead ones) are scaled as if it were this.
+        floor: filters whose root mean square is less (dead ones) are scaled as if it were this.
     """
-    convolutions = [x for x in network.layers if isinstance(x, layers.Conv2D)]
+    # A 1 x 1 convolution is preprocessing: it has no ReLU.
+    convolutions = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, layers.Conv2D) and layer.kernel_size == (3, 3)
+    ]
     probe = keras.Model(network.input, [c.output for c in convolutions])
     sums = [0.0] * len(convolutions)
     for start in range(0, len(pictures), batch):
         part = np.asarray(pictures[start : start + batch], np.float32)
         for i, activations in enumerate(probe(part)):
-            sums[i] = sums[i] + ops.convert_to_numpy(ops.mean(activations, (1, 2))).sum(0)
+            squares = ops.mean(ops.square(activations), (1, 2))
+            sums[i] = sums[i] + ops.convert_to_numpy(squares).sum(0)
     before = np.ones(3, np.float32)
     for conv, total in zip(convolutions, sums, strict=True):
-        mean = np.maximum(total / len(pictures), floor)
+        scale = np.maximum(np.sqrt(total / len(pictures)), floor)
         kernel, bias = conv.get_weights()
-        conv.set_weights([kernel * before[:, None] / mean, bias / mean])
-        before = mean
+        conv.set_weights([kernel * before[:, None] / scale, bias / scale])
+        before = scale

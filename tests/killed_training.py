@@ -38,7 +38,8 @@ def kill_after(monkeypatch, finetuning, epoch):
 
 
 def history(training, *keys):
-    rows = read_history(training.folder / "history.csv")
+    # A row without a loss is that of what the training started from.
+    rows = [row for row in read_history(training.folder / "history.csv") if row["loss"]]
     return np.array([[float(row[key]) for key in keys] for row in rows])
 
 

@@ -7,11 +7,20 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 ARCHITECTURE = {"widths": [8, 8, 16, 16, 24], "depths": [1, 1, 1, 1], "dimensions": 16}
 SIZE = 64
+DESCRIPTION = {
+    "name": "tiny-faces",
+    "task": "verify",
+    "description": "for tests",
+    "architecture": ARCHITECTURE,
+    "size": SIZE,
+    "classes": [],
+}
 CALIBRATION = {
     "source": "10 drawn pairs",
     "threshold": 0.2,
@@ -45,16 +54,50 @@ def _exported(seed):
 
     keras.utils.set_random_seed(seed)
     folder = Path(_kept().name) / f"seed-{seed}"
-    description = {
-        "name": "tiny-faces",
-        "task": "verify",
-        "description": "for tests",
-        "architecture": ARCHITECTURE,
-        "size": SIZE,
-        "classes": [],
-    }
-    save_model(build(ARCHITECTURE, SIZE), folder, description)
+    save_model(build(ARCHITECTURE, SIZE), folder, DESCRIPTION)
     return folder
+
+
+def save_start(folder, *, exported=False):
+    """Save an untrained network to start a training from; returns the folder.
+
+    Args:
+        exported: with its LiteRT file, which takes seconds; else its weights alone.
+    """
+    import keras
+
+    from cvtool.faces.facenet import build
+    from cvtool.models.saving import fingerprint, save_float16_weights, save_model
+
+    keras.utils.set_random_seed(0)
+    if exported:
+        save_model(build(ARCHITECTURE, SIZE), folder, DESCRIPTION | {"name": folder.name})
+        return folder
+    folder.mkdir(parents=True)
+    weights = folder / f"{folder.name}.weights.h5"
+    save_float16_weights(build(ARCHITECTURE, SIZE), weights)
+    entry = DESCRIPTION | {"name": folder.name, "files": {"weights": fingerprint(weights)}}
+    (folder / "model.json").write_text(json.dumps(entry))
+    return folder
+
+
+def small_backbone(input_shape=(None, None, 3), widths=(), depths=(), name="csp"):
+    """In place of `csp_backbone`, which has ten times the layers: four halvings."""
+    import keras
+
+    from cvtool.backbones import conv_block
+
+    x = pixels = keras.Input(input_shape, name="pixels")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(x)
+    x = keras.layers.AveragePooling2D(2, name="pool")(x)
+    for number, width in enumerate((8, 8, 16)):
+        x = conv_block(x, width, 3, 2, name=f"stage{number}")
+    return keras.Model(pixels, [x], name=name)
+
+
+def small_networks():
+    """A context in which every face network has a `small_backbone`."""
+    return patch("cvtool.faces.facenet.csp_backbone", small_backbone)
 
 
 @cache

@@ -11,12 +11,12 @@ import typer
 
 from cvtool.cli import console
 from cvtool.cli.finetune_task import (
-    OWN_DATA,
+    DATA,
     PACKAGES,
+    choose_task,
     options_given,
     refuse_more_than_resume,
     refuse_other_task,
-    task_of,
     task_of_run,
 )
 from cvtool.cli.options import JsonOption, OverwriteOption, complete_model
@@ -31,9 +31,17 @@ def finetune(
             show_default=False,
             help="For a classifier: a folder with a folder for each class, or a CSV file of "
             "labels. For a detector: boxes in YOLO's, COCO's or Pascal VOC's layout, or a CSV "
-            "file of boxes. For a segmenter: a folder with images and masks.",
+            "file of boxes. For a segmenter: a folder with images and masks. For faces, with "
+            "--task faces: a folder with a folder for each person.",
         ),
     ] = None,
+    task: Annotated[
+        Literal["auto", "classify", "detect", "segment", "faces"],
+        typer.Option(
+            help="What to train; auto is what DATASET shows. Folders of people look like folders "
+            "of classes: faces makes them train a face model.",
+        ),
+    ] = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -48,7 +56,7 @@ def finetune(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of the pictures. Default: looked for near the labels.",
+            help="Folder of the pictures. Default: looked for near the labels. Not for faces.",
             rich_help_panel="Data",
         ),
     ] = None,
@@ -74,7 +82,7 @@ def finetune(
         typer.Option(
             metavar="A/B/C",
             show_default="by size",
-            help="Shares of train, dev and test, such as 70/15/15.",
+            help="Shares of train, dev and test, such as 70/15/15; of faces, of the people.",
             rich_help_panel="Data",
         ),
     ] = None,
@@ -102,7 +110,7 @@ def finetune(
         str | None,
         typer.Option(
             metavar="NAME",
-            show_default="tiny200, everyday or everyday-unet",
+            show_default="tiny200, everyday, everyday-unet or facenet-lfw",
             help="Start from this model: a preset, a run, or, for a classifier, a network of "
             "keras.applications such as efficientnetv2b0.",
             autocompletion=complete_model,
@@ -115,7 +123,7 @@ def finetune(
             metavar="NAME",
             help="Start from random weights: yolo for a detector; unet for a segmenter; lenet5, "
             "alexnet, vgg16, resnet20, resnet50, inceptionv3, mobilenetv1, mobilenetv2 or "
-            "efficientnetb0 for a classifier.",
+            "efficientnetb0 for a classifier. Not for faces.",
             rich_help_panel="Network",
         ),
     ] = None,
@@ -127,7 +135,7 @@ def finetune(
             metavar="PIXELS",
             show_default="by the pictures",
             help="Side of the square that the network sees; of a segmenter, the pictures' longer "
-            "side.",
+            "side. Not for faces.",
             rich_help_panel="Network",
         ),
     ] = None,
@@ -145,7 +153,7 @@ def finetune(
         Literal["backbone", "none"] | None,
         typer.Option(
             show_default="the backbone at first",
-            help="Detector, segmenter: what stays as it came.",
+            help="Detector, segmenter, faces: what stays as it came.",
             rich_help_panel="Network",
         ),
     ] = None,
@@ -156,7 +164,7 @@ def finetune(
             metavar="N",
             show_default="by size",
             help="Passes over the pictures; of a classifier, after the head's; of a segmenter, of "
-            "20 steps or more.",
+            "20 steps or more, of faces, of 10.",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -277,7 +285,7 @@ def finetune(
             "--balance/--no-balance",
             show_default="on but for a classifier",
             help="Show rare classes more often, and give their pixels more weight; of a "
-            "classifier, all equally often.",
+            "classifier, all equally often. Not for faces.",
             rich_help_panel="Regularisation",
         ),
     ] = None,
@@ -303,12 +311,13 @@ def finetune(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train a classifier, detector or segmenter on your own pictures, and write a report.
+    """Train a classifier, detector, segmenter or face model on your own pictures, with a report.
 
     What is trained follows from the data set: boxes make a detector, masks a
-    segmenter. Starts from a trained model; how much of it is trained follows from
-    the number of pictures. Your pictures are not changed. Ctrl-C keeps the best
-    model so far, and --resume goes on.
+    segmenter; folders of people make a face model with --task faces. Starts
+    from a trained model; how much of it is trained follows from the number of
+    pictures. Your pictures are not changed. Ctrl-C keeps the best model so
+    far, and --resume goes on.
     The run's folder serves as --model everywhere.
     """
     if (dataset is None) == (resume is None):
@@ -316,10 +325,10 @@ def finetune(
     given = options_given(ctx)
     if resume is not None:
         refuse_more_than_resume(given)
-        task = task_of_run(resume)
+        called = task_of_run(resume)
     else:
-        task = task_of(dataset, pictures, masks, classes)
-        refuse_other_task(given, task, dataset)
+        called = choose_task(task, dataset, pictures, masks, classes, backbone)
+        refuse_other_task(given, called, dataset)
         if from_scratch is not None and "backbone" in given:
             raise typer.BadParameter("choose one of --backbone and --from-scratch")
         if from_scratch is not None and unfreeze is not None:
@@ -332,13 +341,13 @@ def finetune(
     import_tensorflow()
     from cvtool.cli.finetune_report import show, summary_of
 
-    runs = import_module(f"cvtool.{PACKAGES[task]}.runs")
-    settings = import_module(f"cvtool.{PACKAGES[task]}.settings")
+    runs = import_module(f"cvtool.{PACKAGES[called]}.runs")
+    settings = import_module(f"cvtool.{PACKAGES[called]}.settings")
     folder = resume
     if folder is None:
         # What was not given keeps the task's own default.
         values = {f.name: ctx.params[f.name] for f in fields(settings.Settings) if f.name in given}
-        more = {name: ctx.params[name] for name in ("pictures", "split", "test", *OWN_DATA[task])}
+        more = {name: ctx.params[name] for name in DATA[called]}
         with console.progress("checking pictures") as advance:
             folder = runs.start_run(
                 dataset,

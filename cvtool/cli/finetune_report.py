@@ -13,7 +13,11 @@ def summary_of(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
     """What --json prints."""
     keys = ("name", "task", "model", "chosen", "how", "scores", "scored_split", "diagnosis")
     keys += ("minutes", "stopped", "finished")
-    keys += {"detect": ("score", "per_class"), "segment": ("per_class",)}.get(run["task"], ())
+    keys += {
+        "detect": ("score", "per_class"),
+        "segment": ("per_class",),
+        "verify": ("best_epoch", "calibration", "left_out"),
+    }.get(run["task"], ())
     counts = {name: len(part["files"]) for name, part in run["splits"].items()}
     return {"run": str(folder), "pictures": counts} | {key: run[key] for key in keys}
 
@@ -27,12 +31,17 @@ def show(folder: Path, run: dict[str, Any]) -> None:
     ]
     columns = ("split", "pictures", *columns)
     console.print_table(console.table(columns, rows, right=columns[1:]))
+    if run["task"] == "verify":
+        from cvtool.faces.report import verdict_on
+
+        print(verdict_on(run["scores"], run["scored_split"], run["best_epoch"]))
     print(run["diagnosis"]["summary"])
     if run["task"] == "detect":
         print(f"precision, recall and F1 at score {run['score']:.2f}, the model's own from now on")
     print(f"trained in {run['minutes']:.1f} minutes")
     print(f"report: {folder / 'report.html'}")
-    print(f"use it: cvtool {run['task']} photo.jpg --model {folder}")
+    pictures = "a.jpg b.jpg" if run["task"] == "verify" else "photo.jpg"
+    print(f"use it: cvtool {run['task']} {pictures} --model {folder}")
 
 
 def columns_of(run: dict[str, Any]) -> tuple[tuple[str, ...], Callable]:
@@ -54,6 +63,15 @@ def columns_of(run: dict[str, Any]) -> tuple[tuple[str, ...], Callable]:
     if run["task"] == "segment":
         columns = ("mIoU", "95 % interval", "foreground IoU", "pixels right")
         return columns, with_interval("miou", "foreground_iou", "pixel_accuracy")
+    if run["task"] == "verify":
+        columns = ("AUC", "95 % interval", "AUC before", "equal error rate", "accuracy")
+        columns += ("true accepts at 1 % false",)
+        return columns, lambda figures: [
+            *with_interval("auc")(figures),
+            _share(figures["before"]["auc"]),
+            *shares("eer", "accuracy")(figures),
+            _share(figures["tar_at_far"]["0.01"]),
+        ]
     if run["several"]:
         columns = ("mean average precision", "labels right", "F1")
         return columns, shares("mean_average_precision", "accuracy", "f1")

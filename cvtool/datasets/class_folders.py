@@ -35,17 +35,17 @@ def read_class_folders(folder: str | Path) -> LabelledPictures:
             test but not in train.
     """
     folder = Path(folder)
-    files, folders = _list(folder)
-    splits = _find_splits(folder, folders)
+    files, folders = list_folder(folder)
+    splits = find_splits(folder, folders)
     class_folders: list[tuple[str, Path]] = []
     for split, split_folder in splits.items():
-        files, names = (files, folders) if split_folder == folder else _list(split_folder)
+        files, names = (files, folders) if split_folder == folder else list_folder(split_folder)
         if not names:
             raise DatasetError(_no_classes(split_folder, files, split))
         class_folders += [(split, split_folder / name) for name in names]
-    _refuse_twins(folder, [path for _, path in class_folders])
+    refuse_twins(folder, [path for _, path in class_folders])
 
-    classes = sorted({_class_name(path) for _, path in class_folders}, key=natural_key)
+    classes = sorted({class_name(path) for _, path in class_folders}, key=natural_key)
     if len(classes) == 1:
         raise DatasetError(
             f"{folder}: only one class ({classes[0]}); put the pictures of at least two classes "
@@ -54,16 +54,16 @@ def read_class_folders(folder: str | Path) -> LabelledPictures:
     paths, labels, split_of = [], [], []
     numbers = {name: number for number, name in enumerate(classes)}
     # A link inside a class that leads back above it would bring in the other classes.
-    above = {_identity(at) for at in (folder, *splits.values())}
+    above = {identity(at) for at in (folder, *splits.values())}
     for split, path in class_folders:
-        found = _pictures_below(path, frozenset(above))
+        found = pictures_below(path, frozenset(above))
         if not found:
             raise DatasetError(
                 f"{path}: no picture in this class folder (.jpg, .png, .webp ...); "
                 "add some or remove the folder"
             )
         paths += found
-        labels += [numbers[_class_name(path)]] * len(found)
+        labels += [numbers[class_name(path)]] * len(found)
         split_of += [split] * len(found)
     data = LabelledPictures(
         tuple(classes), tuple(paths), np.array(labels, np.int64), tuple(split_of)
@@ -72,7 +72,7 @@ def read_class_folders(folder: str | Path) -> LabelledPictures:
     return data
 
 
-def _list(folder: Path) -> tuple[list[str], list[str]]:
+def list_folder(folder: Path) -> tuple[list[str], list[str]]:
     """Names of the pictures and of the folders in a folder, in natural order, none hidden."""
     files, folders = [], []
     try:
@@ -95,7 +95,7 @@ def _list(folder: Path) -> tuple[list[str], list[str]]:
     return sorted(files, key=natural_key), sorted(folders, key=natural_key)
 
 
-def _find_splits(folder: Path, names: list[str]) -> dict[str, Path]:
+def find_splits(folder: Path, names: list[str]) -> dict[str, Path]:
     """Split -> its folder, train before dev before test; {"": folder} where there are none."""
     found: dict[str, str] = {}
     others = []
@@ -124,7 +124,7 @@ def _find_splits(folder: Path, names: list[str]) -> dict[str, Path]:
 
 
 def _holds_only_folders(folder: Path) -> bool:
-    files, folders = _list(folder)
+    files, folders = list_folder(folder)
     return bool(folders) and not files
 
 
@@ -145,17 +145,18 @@ def _no_classes(folder: Path, files: list[str], split: str) -> str:
     return f"{folder}: {lie} directly in it; {remedy}"
 
 
-def _class_name(path: Path) -> str:
+def class_name(path: Path) -> str:
+    """The name of a class by its folder, in Unicode's composed form."""
     return unicodedata.normalize("NFC", path.name)
 
 
-def _refuse_twins(folder: Path, paths: Iterable[Path]) -> None:
+def refuse_twins(folder: Path, paths: Iterable[Path]) -> None:
     """Refuse class folders that only a computer tells apart."""
     seen: dict[str, Path] = {}
     for path in paths:
-        name = _class_name(path)
+        name = class_name(path)
         first = seen.setdefault(unicodedata.normalize("NFC", name.casefold()), path)
-        if _class_name(first) != name:
+        if class_name(first) != name:
             raise DatasetError(
                 f"{folder}: the class folders {first.name!r} and {path.name!r} differ only in "
                 "upper and lower case; merge or rename them"
@@ -167,21 +168,22 @@ def _refuse_twins(folder: Path, paths: Iterable[Path]) -> None:
             )
 
 
-def _identity(folder: Path) -> tuple[int, int]:
+def identity(folder: Path) -> tuple[int, int]:
+    """What tells a folder from others, whatever link led to it."""
     status = os.stat(folder)
     return status.st_dev, status.st_ino
 
 
-def _pictures_below(folder: Path, above: frozenset[tuple[int, int]]) -> list[Path]:
+def pictures_below(folder: Path, above: frozenset[tuple[int, int]]) -> list[Path]:
     """Pictures of a folder, then those of its sub-folders.
 
     `above` identifies the folders on the way here, to leave a circle of links.
     """
-    identity = _identity(folder)
-    if identity in above:
+    own = identity(folder)
+    if own in above:
         return []
-    files, folders = _list(folder)
+    files, folders = list_folder(folder)
     found = [folder / name for name in files]
     for name in folders:
-        found += _pictures_below(folder / name, above | {identity})
+        found += pictures_below(folder / name, above | {own})
     return found

@@ -35,6 +35,12 @@ class FaceAugmentation:
 
 
 NONE = FaceAugmentation(0, 0, 0, 0, 0, 0, 0)
+# Of a fine-tuning, by the values of --augment; "light" is what facenet-lfw learnt with.
+AUGMENTATIONS = {
+    "none": NONE,
+    "light": FaceAugmentation(),
+    "strong": FaceAugmentation(15.0, 0.12, 0.06, 0.5, 0.2, 0.4, 0.5),
+}
 
 
 def augment(face, size, rng, amounts):

@@ -9,36 +9,46 @@ from __future__ import annotations
 import numpy as np
 
 
-def roc(distances, same):
+def roc(distances, same, weights=None):
     """Receiver operating characteristic: what every threshold would accept.
 
     Args:
         distances: float (N,) of the pairs.
         same: bool (N,): of one person; both kinds are there.
+        weights: float (N,), how often each pair counts; None for once. Both kinds have some.
     Returns:
         thresholds, float (M,) rising: a pair is accepted if its distance is the threshold or
         less, the first accepts none; false accept rate and true accept rate, float (M,).
     """
     distances, same = np.asarray(distances, np.float64), np.asarray(same, bool)
+    weights = np.ones(len(distances)) if weights is None else np.asarray(weights, np.float64)
     order = np.argsort(distances, kind="stable")
-    distances, same = distances[order], same[order]
+    distances, same, weights = distances[order], same[order], weights[order]
     # Pairs of equal distance are accepted together.
     last = np.append(np.flatnonzero(np.diff(distances)), len(distances) - 1)
-    true = np.cumsum(same)[last] / same.sum()
-    false = np.cumsum(~same)[last] / (~same).sum()
+    true, false = (np.cumsum(np.where(kind, weights, 0.0)) for kind in (same, ~same))
+    true, false = true[last] / true[-1], false[last] / false[-1]
     thresholds = np.concatenate([[-np.inf], distances[last]])
     return thresholds, np.append(0.0, false), np.append(0.0, true)
 
 
 def auc(distances, same):
     """Area under the ROC: how often a pair of one person is nearer than one of two, in [0, 1]."""
-    _, false, true = roc(distances, same)
+    return area(*roc(distances, same)[1:])
+
+
+def area(false, true):
+    """Area under a curve of `roc`'s false and true accept rates."""
     return float((np.diff(false) * (true[1:] + true[:-1]) / 2).sum())
 
 
 def equal_error_rate(distances, same):
     """The error where as many false pairs are accepted as true ones are rejected, in [0, 1]."""
-    _, false, true = roc(distances, same)
+    return crossing(*roc(distances, same)[1:])
+
+
+def crossing(false, true):
+    """The equal error rate of `roc`'s false and true accept rates."""
     # Where 1 - true falls through false, between two thresholds.
     difference = false - (1 - true)
     after = int(np.argmax(difference >= 0))

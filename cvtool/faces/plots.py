@@ -11,7 +11,9 @@ from cvtool.faces.metrics import auc, equal_error_rate, roc
 from cvtool.training.plots import new_figure, save_figure
 
 
-def plot_pairs(distances, same, threshold: float, path: str | Path | BinaryIO) -> None:
+def plot_pairs(
+    distances, same, threshold: float, path: str | Path | BinaryIO, *, before=None
+) -> None:
     """Draw the ROC, and below it how the distances of both kinds of pairs are spread.
 
     Args:
@@ -19,13 +21,21 @@ def plot_pairs(distances, same, threshold: float, path: str | Path | BinaryIO) -
         same: bool (N,): of one person; both kinds are there.
         threshold: the distance that decides.
         path: the PNG to write, or a binary stream; an existing file is replaced.
+        before: float (N,): the distances before a training, for a second curve; None for none.
     """
     distances, same = np.asarray(distances), np.asarray(same, bool)
     _, false, true = roc(distances, same)
     figure, (upper, lower) = new_figure(5.5, 7, height_ratios=(3, 2))
     # From the lowest rate that these pairs can show.
     lowest = 1 / (~same).sum()
-    upper.plot(np.maximum(false, lowest), true, color="tab:blue", drawstyle="steps-post")
+    if before is not None:
+        _, *rates = roc(before, same)
+        curve = {"color": "tab:gray", "linestyle": "--", "label": "before the training"}
+        upper.plot(np.maximum(rates[0], lowest), rates[1], drawstyle="steps-post", **curve)
+    curve = {"color": "tab:blue", "label": "after it"}
+    upper.plot(np.maximum(false, lowest), true, drawstyle="steps-post", **curve)
+    if before is not None:
+        upper.legend(fontsize="small")
     upper.set(
         xscale="log",
         xlim=(min(lowest, 0.5), 1),

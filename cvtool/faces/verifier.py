@@ -144,13 +144,7 @@ class Verifier:
         Args:
             pixels: uint8 RGB array (H, W, 3).
         """
-        height, width = pixels.shape[:2]
-        for quarters in range(4):
-            turned = np.ascontiguousarray(np.rot90(pixels, quarters))
-            faces = find_faces(turned, self.networks)
-            if faces:
-                return [turned_back(face, quarters, height, width) for face in faces]
-        return []
+        return find_turned(pixels, self.networks)
 
     def align(self, pixels, face: Face) -> np.ndarray:
         """Cut a face out, upright and to scale: uint8 (size, size, 3)."""
@@ -166,12 +160,7 @@ class Verifier:
         Returns:
             float32 (N, dimensions), each row of length 1.
         """
-        rows = []
-        for start in range(0, len(faces), _BATCH):
-            batch = np.stack(faces[start : start + _BATCH])
-            rows.append(self.engine(batch) + self.engine(batch[:, :, ::-1]))
-        sums = np.concatenate(rows) if rows else np.zeros((0, self.dimensions), np.float32)
-        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        return embed_faces(self.engine, faces, self.dimensions)
 
     @property
     def dimensions(self) -> int:
@@ -259,6 +248,38 @@ BANDS = (
 def squared_distance(one, other) -> float:
     """Squared L2 distance of two unit embeddings, in [0, 4]."""
     return float(np.clip(((np.asarray(one, float) - other) ** 2).sum(), 0, 4))
+
+
+def find_turned(pixels, networks) -> list[Face]:
+    """Find the faces of a picture as `Verifier.find` does.
+
+    Args:
+        pixels: uint8 RGB array (H, W, 3).
+        networks: `mtcnn_networks.Networks`.
+    """
+    height, width = pixels.shape[:2]
+    for quarters in range(4):
+        turned = np.ascontiguousarray(np.rot90(pixels, quarters))
+        faces = find_faces(turned, networks)
+        if faces:
+            return [turned_back(face, quarters, height, width) for face in faces]
+    return []
+
+
+def embed_faces(network, faces: Sequence[np.ndarray], dimensions: int) -> np.ndarray:
+    """Embed aligned faces as `Verifier.embed` does.
+
+    Args:
+        network: function from uint8 (N, size, size, 3) to float32 (N, dimensions).
+        faces: uint8 RGB arrays (size, size, 3).
+        dimensions: of an embedding.
+    """
+    rows = []
+    for start in range(0, len(faces), _BATCH):
+        batch = np.stack(faces[start : start + _BATCH])
+        rows.append(network(batch) + network(batch[:, :, ::-1]))
+    sums = np.concatenate(rows) if rows else np.zeros((0, dimensions), np.float32)
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
 def turned_back(face: Face, quarters: int, height: int, width: int) -> Face:

@@ -173,4 +173,41 @@ _SEGMENT = Texts(
     measure="The error is 1 - mIoU, in which every class weighs the same.",
 )
 
-TEXTS = {"classify": _CLASSIFY, "detect": _DETECT, "segment": _SEGMENT}
+_VERIFY = Texts(
+    advice={
+        "avoidable_bias": (
+            "Train longer: more --epochs, with --freeze none.",
+            "Look at the worst pairs: a picture in the wrong person's folder, or of somebody "
+            "beside the person, counts as error too.",
+        ),
+        "variance": (
+            "Collect pictures of more people.",
+            "Vary the ones there are: --augment strong.",
+        ),
+        "data_mismatch": (
+            _LOOK_THROUGH,
+            "Collect training pictures like those of dev, or put a part of the people into train.",
+            _MAKE_ALIKE,
+        ),
+        "dev_overfitting": _OVERFITTING,
+    },
+    traded={
+        "avoidable_bias": ("Regularise less: lower --weight-decay, or --augment none.",),
+        "variance": (
+            "Regularise more: raise --weight-decay, or leave the backbone as it came "
+            "(--freeze backbone).",
+        ),
+    },
+    negative=_NEGATIVE
+    | {
+        "variance": "The error on {after} is {points} points below that on train, by people who "
+        "are easier to tell apart or by chance. It counts as no variance.",
+    },
+    first_learn="First see that the folders are right: each with pictures of one person, in which "
+    "the face nearest to the middle is that person's.",
+    guessing="The model tells the people apart no better than guessing, so its errors tell "
+    "nothing else yet.",
+    measure="The error is the equal error rate, of pairs of one person as of pairs of two.",
+)
+
+TEXTS = {"classify": _CLASSIFY, "detect": _DETECT, "segment": _SEGMENT, "verify": _VERIFY}

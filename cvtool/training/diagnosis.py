@@ -83,7 +83,8 @@ def diagnose(
         half_widths: half the 95 % interval of errors, by the names in `rows`, for errors that
             are no shares of pictures; they go before `counts`.
         task: whose options the advice names, a key of `advice.TEXTS`: "classify"; "detect",
-            where the error is 1 - mAP50; or "segment", where it is 1 - mIoU.
+            where the error is 1 - mAP50; "segment", where it is 1 - mIoU; or "verify", where it
+            is the equal error rate.
     Raises:
         ValueError: an error outside [0, 1].
         KeyError: another task.

@@ -54,17 +54,19 @@ def headline(
     splits: Mapping[str, int],
     minutes: float,
     stopped: str | None,
+    kinds: tuple[str, str] = ("class", "classes"),
 ) -> str:
     """The run's name, what it came to, why it ended early, and what was learnt from what.
 
     Args:
         verdict: how good the model is, a sentence or two.
+        kinds: what one of the classes is called, and several.
         splits: split -> number of pictures.
         stopped: why it ended early, or None.
     """
     pictures = splits.get("train")
     source = f"{pictures:,} pictures of {dataset}" if pictures else dataset
-    known = counted(len(classes), "class", "classes")
+    known = counted(len(classes), *kinds)
     learnt = f"Learnt: {known} from {source} in {duration(minutes)}, by {model}."
     others = [f"{split} {number:,}" for split, number in splits.items() if split != "train"]
     if others:

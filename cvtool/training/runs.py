@@ -20,7 +20,7 @@ class Task:
     """What a task brings to its trainings.
 
     Attributes:
-        name: as run.json and models call it: "classify", "detect", "segment".
+        name: as run.json and models call it: "classify", "detect", "segment", "verify".
         files: glob patterns of what a run writes, but for the files that carry its name.
         open: function(folder, run) -> the training, ready to be worked on.
         write_sheet: function(training): a picture of the training pictures as the network

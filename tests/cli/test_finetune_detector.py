@@ -32,6 +32,7 @@ FOR_CLASSIFIERS = {
 }
 # Of segmenters, too.
 FOR_DETECTORS = {"--freeze": "none", "--force": None}
+NOT_FOR_FACES = {"--pictures", "--from-scratch", "--size", "--balance"}
 FOR_SEGMENTERS = ("--masks", "--classes", "--loss", "--boundary")
 
 
@@ -200,13 +201,13 @@ def test_resume_takes_json_and_nothing_else(run, started, finished):
     assert "--force cannot change a run" in line and len(started) == 1
 
 
-@pytest.mark.parametrize("task", [None, "verify"])
+@pytest.mark.parametrize("task", [None, "caption"])
 def test_a_run_of_no_known_task_gets_one_line(run, finished, task):
     content = read_run(finished)
     del content["task"]
     (finished / "run.json").write_text(json.dumps(content | ({"task": task} if task else {})))
     line = one_error(run("finetune", "--resume", finished), 1)
-    assert str(finished) in line and ("damaged" if task is None else '"verify"') in line
+    assert str(finished) in line and ("damaged" if task is None else '"caption"') in line
 
 
 def test_ctrl_c_tells_how_to_go_on(run, shapes, quick, trained, monkeypatch):
@@ -279,19 +280,31 @@ def test_pictures_elsewhere_splits_and_a_test_set(run, shapes, quick, started, t
 def test_options_that_one_task_has_are_marked_in_the_reference_and_the_help(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     rows = dict(re.findall(r"^\| `(--[a-z-]+)[^|]*\|[^|]*\| (.*) \|$", DOCS.read_text(), re.M))
-    marks = {"C": FOR_CLASSIFIERS, "D, S": FOR_DETECTORS, "S": FOR_SEGMENTERS}
+    marks = {
+        "C": FOR_CLASSIFIERS,
+        "D, S": set(FOR_DETECTORS) - {"--freeze"},
+        "D, S, F": {"--freeze"},
+        "S": FOR_SEGMENTERS,
+    }
     for mark, options in marks.items():
         marked = {name for name, words in rows.items() if words.startswith(f"{mark}:")}
         # But for those that mean another thing in another task.
-        assert {n for n in marked if not re.search(r"; [CDS, ]+:", rows[n])} == set(options)
+        assert {n for n in marked if not re.search(r"; [CDSF, ]+:", rows[n])} == set(options)
     described = run("finetune", "--help").stdout
     lines = {
         found: line for line in described.splitlines() for found in re.findall("--[a-z-]+", line)
     }
     assert set(rows) <= set(lines) and "detector" in described
-    words = {"C": "Classifier: ", "D, S": "Detector, segmenter: ", "S": "Segmenter: "}
+    words = {
+        "C": "Classifier: ",
+        "D, S": "Detector, segmenter: ",
+        "D, S, F": "Detector, segmenter, faces: ",
+        "S": "Segmenter: ",
+    }
     for mark, options in marks.items():
         assert all(words[mark] in lines[option] for option in options)
+    for option in NOT_FOR_FACES:
+        assert rows[option].startswith("C, D, S") and "Not for faces" in lines[option]
 
 
 @pytest.mark.parametrize("option", FOR_CLASSIFIERS | FOR_DETECTORS)
@@ -303,7 +316,8 @@ def test_an_option_of_the_other_task_is_refused(run, shapes, folders_of_classes,
     line = one_error(result, 2)
     assert len(result.stderr.splitlines()) == 1 and not Path("runs").exists()
     if for_detectors:
-        assert f"{option} is for detectors and segmenters, and {dataset} has no boxes" in line
+        others = ", segmenters and face models" if option == "--freeze" else " and segmenters"
+        assert f"{option} is for detectors{others}, and {dataset} has no boxes" in line
     else:
         assert f"{option} is for classifiers, and {dataset} has boxes" in line
 

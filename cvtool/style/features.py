@@ -35,10 +35,10 @@ class FeatureChoice:
 
 _FIRST = tuple(f"block{block}_conv1" for block in range(1, 6))
 CHOICES = {
-    NAME: FeatureChoice("block4_conv2", _FIRST, 1.0, 1.0, 1e-4),
+    NAME: FeatureChoice("block4_conv2", _FIRST, 1.0, 100.0, 5e-4),
     # Table 1 of the paper's names for VGG-19: conv1_1 ... conv5_1, content at conv4_2.
-    "vgg16": FeatureChoice("block4_conv2", _FIRST, 1.0, 1.0, 1e-4),
-    "vgg19": FeatureChoice("block4_conv2", _FIRST, 1.0, 1.0, 1e-4),
+    "vgg16": FeatureChoice("block4_conv2", _FIRST, 1.0, 100.0, 5e-4),
+    "vgg19": FeatureChoice("block4_conv2", _FIRST, 1.0, 100.0, 5e-4),
 }
 
 
@@ -56,9 +56,9 @@ def load_features(name=NAME, pictures=()):
         ModelError: the weights are missing, or cannot be downloaded.
     """
     if name == NAME:
-        network = vgg_small()
         preset = find_model(NAME)
         path = preset_file(preset, "weights")
+        network = vgg_small(preset.architecture["widths"], preset.architecture["depths"])
         try:
             network.load_weights(path)
         except (OSError, ValueError, KeyError) as error:
@@ -71,13 +71,19 @@ def load_features(name=NAME, pictures=()):
 
 
 def with_average_pooling(application):
-    """A VGG network of keras.applications with average in place of maximum pooling."""
+    """A copy of a VGG network of keras.applications with average in place of maximum pooling."""
     inner = next(x for x in application.layers if isinstance(x, keras.Model))
     x = pixels = keras.Input((None, None, 3), name="pixels")
+    copies = []
     for layer in [*application.layers[1:-1], *inner.layers[1:]]:
         if isinstance(layer, keras_layers.MaxPooling2D):
-            layer = keras_layers.AveragePooling2D(2, name=layer.name)
-        x = layer(x)
+            copy = keras_layers.AveragePooling2D(2, name=layer.name)
+        else:
+            copy = layer.__class__.from_config(layer.get_config())
+        x = copy(x)
+        copies.append((layer, copy))
+    for layer, copy in copies:
+        copy.set_weights(layer.get_weights())
     return keras.Model(pixels, x, name=application.name)
 
 

@@ -71,6 +71,9 @@ def lbfgs(function, pixels, iterations, on_iteration):
             "gtol": 0,
         },
     )
+    if bad:
+        # The line search gave up at a wall.
+        raise NotANumber
 
 
 def adam(function, pixels, iterations, on_iteration):

@@ -42,6 +42,9 @@ class StyleSettings:
         layers: the style layers; empty for the network's own.
         content_layer: empty for the network's own.
         seed: of the noise.
+        tile: the network sees the picture in tiles of this side, pixels, 256 to 8192, which
+            takes less memory, up to twice the time, and gives the same picture; 0 for
+            tiles only where the picture is large.
     """
 
     network: str = "vgg-small"
@@ -58,6 +61,7 @@ class StyleSettings:
     layers: tuple[str, ...] = ()
     content_layer: str = ""
     seed: int = 0
+    tile: int = 0
 
     def __post_init__(self):
         self._one_of("network", NETWORKS)
@@ -70,6 +74,8 @@ class StyleSettings:
         self._within("style_weight", 0, 1e6)
         self._within("tv_weight", 0, 1e6)
         self._within("style_scale", 0.1, 4)
+        if self.tile:
+            self._within("tile", 256, 8192)
         if self.style_weight == 0:
             raise OptionError("style weight: 0 leaves no style to transfer; give more than 0")
         for weight in self.style_blend:

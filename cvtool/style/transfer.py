@@ -17,6 +17,9 @@ from cvtool.tensorflow_import import import_tensorflow
 
 # A style picture is never smaller than this: the deepest layers see a sixteenth of it.
 SHORTEST_STYLE = 32
+# More pixels than this are shown to the network in tiles of that side.
+WHOLE_PIXELS = 1024**2
+TILE = 768
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def transfer(
     sizes = scale_sizes(*content.shape[:2], settings.size)
     content = resized(content, sizes[-1])
     source, painted = recoloured(content, styles, settings.keep_colours)
-    objective = build_objective(settings, source, network)
+    whole = build_objective(settings, source, network)
     minimise = {"lbfgs": minimising.lbfgs, "adam": minimising.adam}[settings.optimizer]
     iterations = iterations_of(settings.iterations, len(sizes))
     pixels = first_picture(source, sizes[0], settings, start)
@@ -112,14 +115,15 @@ def transfer(
     try:
         for scale, size in enumerate(sizes):
             pixels = resized(pixels, size)
+            objective = for_size(whole, size, settings.tile)
             aim(objective, source, size, list(zip(painted, shares, strict=True)), settings, mask)
             if scale == len(sizes) - 1:
                 style_losses = (float(objective(resized(source, size))[0][1]),)
 
-            def on_iteration(now, losses, scale=scale):
+            def on_iteration(now, losses, scale=scale, terms=objective.terms):
                 nonlocal pixels
                 pixels = now
-                losses = dict(zip(objective.terms, map(float, losses), strict=True))
+                losses = dict(zip(terms, map(float, losses), strict=True))
                 losses["total"] = sum(losses.values())
                 step = Step(
                     scale + 1,
@@ -134,7 +138,7 @@ def transfer(
                     raise _Asked
 
             minimise(objective, pixels, iterations[scale], on_iteration)
-        style_losses = (*style_losses, steps[-1]["style"])
+        style_losses = (*style_losses, float(objective(pixels)[0][1]))
     except KeyboardInterrupt:
         stopped = "interrupted"
     except _Asked:
@@ -166,6 +170,17 @@ def build_objective(settings, content, network=None):
         settings.layers or choice.style_layers,
         weights,
     )
+
+
+def for_size(objective, size, tile):
+    """The objective for a picture of size (height, width): in tiles where it is large."""
+    from cvtool.style.tiled import TiledObjective
+    from cvtool.style.tiles import STRIDE
+
+    side = tile or (TILE if size[0] * size[1] > WHOLE_PIXELS else max(size))
+    if side >= max(size):
+        return objective
+    return TiledObjective(objective, side // STRIDE * STRIDE)
 
 
 def aim(objective, content, size, styles, settings, mask):

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from cvtool.classification.classifier import Classification, Classifier
     from cvtool.detection.detector import Detection, Detector
     from cvtool.faces.verifier import Verification, Verifier
+    from cvtool.networks import load_network
     from cvtool.pictures.reading import read_picture
     from cvtool.pictures.sources import read_pictures
     from cvtool.segmentation.segmenter import Segmentation, Segmenter
+    from cvtool.visualising.search import visualise
 
 __version__ = "0.1.0"
 
@@ -36,8 +38,10 @@ _HOMES = {
     "Segmenter": "cvtool.segmentation.segmenter",
     "Verification": "cvtool.faces.verifier",
     "Verifier": "cvtool.faces.verifier",
+    "load_network": "cvtool.networks",
     "read_picture": "cvtool.pictures.reading",
     "read_pictures": "cvtool.pictures.sources",
+    "visualise": "cvtool.visualising.search",
 }
 
 __all__ = [
@@ -51,8 +55,10 @@ __all__ = [
     "Verification",
     "Verifier",
     "__version__",
+    "load_network",
     "read_picture",
     "read_pictures",
+    "visualise",
 ]
 
 

@@ -110,16 +110,7 @@ class TensorFlowEngine:
     def __init__(self, build, weights):
         tensorflow = import_tensorflow()
         model = build()
-        try:
-            with warnings.catch_warnings():
-                # Keras warns of each part that a foreign file lacks, before it raises.
-                warnings.simplefilter("ignore")
-                model.load_weights(weights)
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelError(
-                f"{weights}: not the weights of this network ({first_line(error)}); "
-                "give another model"
-            ) from error
+        load_weights(model, weights)
         # One function for all shapes: a folder of odd batches must not trace anew each time.
         self.function = tensorflow.function(
             lambda pixels: model(pixels, training=False), reduce_retracing=True
@@ -127,6 +118,23 @@ class TensorFlowEngine:
 
     def __call__(self, pixels):
         return self.function(np.asarray(pixels, np.float32)).numpy()
+
+
+def load_weights(model, path):
+    """Read a .weights.h5 file into a Keras network.
+
+    Raises:
+        ModelError: the file is missing, damaged or of another network.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of each part that a foreign file lacks, before it raises.
+            warnings.simplefilter("ignore")
+            model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{path}: not the weights of this network ({first_line(error)}); give another model"
+        ) from error
 
 
 def new_interpreter(content, threads):

@@ -24,7 +24,9 @@ from cvtool.cli.faces import faces_app
 from cvtool.cli.finetune import finetune
 from cvtool.cli.models import models_app
 from cvtool.cli.segment import segment
+from cvtool.cli.stylize import stylize
 from cvtool.cli.verify import verify
+from cvtool.cli.visualise import visualise
 from cvtool.errors import CvtoolError, OptionError
 
 # The base of Typer's errors of wrong usage, which Typer itself does not export.
@@ -141,6 +143,7 @@ def options(
 app.command()(detect)
 app.command()(classify)
 app.command()(segment)
+app.command()(stylize)
 app.command()(verify)
 app.add_typer(faces_app)
 app.command()(check)
@@ -148,6 +151,7 @@ app.command()(convert)
 app.command()(finetune)
 app.command()(evaluate)
 app.add_typer(models_app)
+app.command()(visualise)
 app.command()(demo)
 app.command()(doctor)
 

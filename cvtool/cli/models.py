@@ -115,14 +115,13 @@ def trained_network(name: str, size: int | None) -> tuple[Any, int, int]:
     from cvtool.classification.scratch import SCRATCH
     from cvtool.models.near_names import unknown_name
     from cvtool.models.presets import find_model, load_presets
+    from cvtool.networks import build_network
 
     presets = load_presets()
     if name not in presets and not Path(name).exists():
         hint = " (nor is there such a folder)"
         raise ModelError(unknown_name("network", name, (*presets, *SCRATCH)) + hint)
     preset = find_model(name)
-    if preset.task not in BUILDERS:
-        raise ModelError(f'model "{name}" is for {preset.task}, which describe does not know')
     size = preset.size if size is None else size
     if preset.strides and size % max(preset.strides):
         step = max(preset.strides)
@@ -130,47 +129,7 @@ def trained_network(name: str, size: int | None) -> tuple[Any, int, int]:
         raise ModelError(
             f'model "{name}" takes sizes that are multiples of {step}, not {size}; try {nearest}'
         )
-    from cvtool.tensorflow_import import import_tensorflow
-
-    import_tensorflow()
-    return BUILDERS[preset.task](preset), size, len(preset.classes)
-
-
-def build_detector(preset: Any) -> Any:
-    """The network of a detector's preset."""
-    from cvtool.detection.detector import build
-
-    return build(preset)
-
-
-def build_classifier(preset: Any) -> Any:
-    """The network of a classifier's preset."""
-    from cvtool.classification.networks import build
-
-    return build(preset)
-
-
-def build_segmenter(preset: Any) -> Any:
-    """The network of a segmenter's preset."""
-    from cvtool.segmentation.segmenter import build
-
-    return build(preset)
-
-
-def build_verifier(preset: Any) -> Any:
-    """The network of a verifier's preset."""
-    from cvtool.faces.verifier import build
-
-    return build(preset)
-
-
-# One entry a task; the model's own task decides.
-BUILDERS = {
-    "detect": build_detector,
-    "classify": build_classifier,
-    "segment": build_segmenter,
-    "verify": build_verifier,
-}
+    return build_network(preset), size, len(preset.classes)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -34,8 +34,10 @@ def check_size(size: int | None) -> int | None:
     return size
 
 
-def known_classes(given: str | None, known: tuple[str, ...]) -> list[str] | None:
-    """The classes of --classes as the model spells them.
+def known_classes(
+    given: str | None, known: tuple[str, ...], option: str = "--classes"
+) -> list[str] | None:
+    """The classes of an option as the model spells them.
 
     Raises:
         OptionError: the model does not know one; the message offers the nearest names.
@@ -51,9 +53,9 @@ def known_classes(given: str | None, known: tuple[str, ...]) -> list[str] | None
         if name.casefold() in spelling:
             wanted.append(spelling[name.casefold()])
         elif name:
-            raise OptionError(f"--classes: {unknown_name('class', name, known)}")
+            raise OptionError(f"{option}: {unknown_name('class', name, known)}")
     if not wanted:
-        raise typer.BadParameter("--classes names no class")
+        raise typer.BadParameter(f"{option} names no class")
     return wanted
 
 

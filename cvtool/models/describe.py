@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cvtool.errors import ModelError
+from cvtool.models.graph import follow_shapes
 
 if TYPE_CHECKING:
     import keras
@@ -71,25 +71,12 @@ def describe_network(network: keras.Model, size: int) -> list[LayerRow]:
     Raises:
         ModelError: the network does not take pictures of that size.
     """
-    import keras
-
-    height, width, channels = network.input_shape[1:]
-    if height not in (None, size) or width not in (None, size):
-        raise ModelError(
-            f'network "{network.name}" takes pictures of {width} x {height} pixels only, '
-            f"not of {size}"
-        )
     rows: dict[int, LayerRow] = {}
-    pixels = keras.KerasTensor((None, size, size, channels), dtype=network.input.dtype)
-    try:
-        trace(network, pixels, "", rows)
-    except ValueError as error:
-        # Keras refuses shapes that do not fit, such as a feature map smaller than its window.
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(
-            f'network "{network.name}" does not fit pictures of {size} pixels ({reason}); '
-            "try a larger size"
-        ) from error
+
+    def see(name, layer, args, outputs):
+        add_row(name, layer, shapes(args), shapes(outputs), rows)
+
+    follow_shapes(network, size, see)
     return list(rows.values())
 
 
@@ -99,41 +86,9 @@ def total(rows: Iterable[LayerRow]) -> Totals:
     return Totals(sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows))
 
 
-def trace(network: keras.Model, inputs: Any, prefix: str, rows: dict[int, LayerRow]) -> Any:
-    """Follow shapes through a network, adding a row for each layer.
-
-    Args:
-        network: functional or sequential.
-        inputs: keras.KerasTensor, or a structure of them as the network takes it.
-        prefix: of the names.
-        rows: by identity of the layer; added to.
-    Returns:
-        the outputs, as keras.KerasTensor.
-    """
-    import keras
-
-    def followed(layer):
-        def call(*args, **kwargs):
-            if isinstance(layer, keras.Model):
-                return trace(layer, args[0], f"{prefix}{layer.name}/", rows)
-            outputs = layer.compute_output_spec(*args, **kwargs)
-            add_row(layer, prefix, shapes(args), shapes(outputs), rows)
-            return outputs
-
-        return call
-
-    if isinstance(network, keras.Sequential):
-        for layer in network.layers:
-            inputs = followed(layer)(inputs)
-        return inputs
-    # Keras itself computes the shapes of a model by this method; no public one shows
-    # those in between, for a size other than that of the input or inside a nested model.
-    return network._run_through_graph(inputs, operation_fn=followed)
-
-
 def add_row(
+    name: str,
     layer: Any,
-    prefix: str,
     inputs: Sequence[tuple[int | None, ...]],
     outputs: Sequence[tuple[int | None, ...]],
     rows: dict[int, LayerRow],
@@ -143,7 +98,7 @@ def add_row(
     parameters = layer.count_params() if hasattr(layer, "count_params") else 0
     earlier = rows.get(id(layer))
     rows[id(layer)] = LayerRow(
-        name=prefix + layer.name,
+        name=name,
         type=type(layer).__name__,
         output_shape=outputs[0][1:],
         parameters=parameters,

@@ -41,10 +41,12 @@ class Preset:
 
     Attributes:
         name: what `--model` takes.
-        task: "detect", "classify", "segment", "verify"; which command the model is for.
+        task: "detect", "classify", "segment", "verify", "stylize": which command the model is
+            for; "features": a network that others compare pictures with.
         files: by kind: "litert" for the LiteRT interpreter, "weights" for Keras.
         size: side of the square that the network sees by default, pixels; for segmentation,
-            the longer side of the picture that it sees; for faces, the side of the aligned face.
+            the longer side of the picture that it sees; for faces, the side of the aligned face;
+            for styles, the longer side of the pictures that it was scored on.
         classes: labels in the order of the class numbers.
         architecture: what to build the network with, as its builder takes it.
         anchors: detection only: for each scale, (width, height) of its anchors in

@@ -139,7 +139,8 @@ class VideoWriter:
         fps: frames a second; 25 where it is None or no positive number.
         overwrite, source: as for `writing.whole_file`.
     Raises:
-        OutputError: another ending, no codec, no frame written, or as for `whole_file`.
+        OutputError: another ending, no codec, no frame written, a full disk, or as for
+            `whole_file`.
     """
 
     def __init__(
@@ -188,11 +189,21 @@ class VideoWriter:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self._writer is not None:
             self._writer.release()
-        if kind is None and self._writer is None:
-            error = OutputError(f"{self.path}: no frame to write; check the input video")
+        problem = self._problem() if kind is None else None
+        if problem:
+            error = OutputError(f"{self.path}: {problem}")
             self._open_files.__exit__(OutputError, error, None)
             raise error
         self._open_files.__exit__(kind, error, trace)
+
+    def _problem(self) -> str | None:
+        """Why the file is not what it should be; None if it is."""
+        if self._writer is None:
+            return "no frame to write; check the input video"
+        # OpenCV says nothing of a full disk; without its end, no player can read the file.
+        if count_frames(self._temporary) is None:
+            return "could not be written whole; make room on the disk"
+        return None
 
     def _open_writer(self, width: int, height: int) -> Any:
         with _quiet_opencv() as cv2:

@@ -7,9 +7,10 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,6 +29,9 @@ _ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
 WRITABLE_SUFFIXES = frozenset(_ENCODERS)
 # Those of them whose pixels may be transparent.
 _TRANSPARENT_SUFFIXES = frozenset([".png", ".webp", ".tif", ".tiff"])
+
+# ImageDescription of EXIF and TIFF.
+_DESCRIPTION_TAG = 0x010E
 
 
 @contextmanager
@@ -73,6 +77,7 @@ def write_picture(
     *,
     overwrite: bool = False,
     source: str | Path | None = None,
+    description: str | None = None,
 ) -> None:
     """Write a picture in the format that the ending of `path` names.
 
@@ -81,6 +86,8 @@ def write_picture(
         pixels: uint8 array (H, W, 3) RGB, (H, W) grey, or in .png, .webp, .tif and .tiff also
             (H, W, 4) RGBA.
         overwrite, source: as for `whole_file`.
+        description: ASCII, at most 65,000 characters, kept in the file: the text "Description"
+            of a PNG, the EXIF tag ImageDescription of the others; a BMP has no place for it.
     Raises:
         OutputError: unknown ending, or as for `whole_file`.
         ValueError: pixels of another shape or type.
@@ -98,9 +105,16 @@ def write_picture(
     if pixels.shape[2:] == (4,) and path.suffix.lower() not in _TRANSPARENT_SUFFIXES:
         raise OutputError(f"{path}: {file_format} holds no transparency; write .png instead")
     image = Image.fromarray(np.ascontiguousarray(pixels))
+    options = options | _described(file_format, description)
     with whole_file(path, overwrite=overwrite, source=source) as temporary:
         try:
-            image.save(temporary, file_format, **options)
+            if file_format == "TIFF":
+                # Straight to a full disk, libtiff says its own on stderr and nothing to Pillow.
+                buffer = BytesIO()
+                image.save(buffer, file_format, **options)
+                temporary.write_bytes(buffer.getbuffer())
+            else:
+                image.save(temporary, file_format, **options)
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
@@ -109,6 +123,15 @@ def write_picture(
                 f"{path}: {file_format} cannot hold {width} x {height} pixels "
                 f"({' '.join(str(error).split())}); write .png or .tiff instead"
             ) from None
+
+
+def write_png(stream: IO[bytes], pixels: np.ndarray, *, description: str | None = None) -> None:
+    """Write a picture to an open stream as PNG; pixels and description as for `write_picture`."""
+    from PIL import Image
+
+    file_format, options = _ENCODERS[".png"]
+    options = options | _described(file_format, description)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, file_format, **options)
 
 
 def write_text(
@@ -192,6 +215,23 @@ def _encoder(path: Path) -> tuple[str, dict[str, Any]]:
         what = f"ending {path.suffix}" if path.suffix else "a name without an ending"
         raise OutputError(f"{path}: cannot write a picture with {what}; use one of {known}")
     return encoder
+
+
+def _described(file_format: str, description: str | None) -> dict[str, Any]:
+    """The encoder's options that keep a description in the file."""
+    if description is None or file_format == "BMP":
+        return {}
+    if file_format == "PNG":
+        from PIL.PngImagePlugin import PngInfo
+
+        text = PngInfo()
+        text.add_text("Description", description)
+        return {"pnginfo": text}
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[_DESCRIPTION_TAG] = description
+    return {"exif": exif}
 
 
 def _refuse(path: Path, overwrite: bool, source: str | Path | None) -> None:

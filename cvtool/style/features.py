@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import keras
 from keras import layers as keras_layers
 
-from cvtool.errors import ModelError, OptionError
+from cvtool.engines import load_weights
+from cvtool.errors import OptionError
 from cvtool.models.applications import application_features
 from cvtool.models.presets import find_model, preset_file
-from cvtool.style.vgg_small import NAME, normalise_responses, vgg_small
+from cvtool.style.reflection import reflected
+from cvtool.style.vgg_small import NAME, build, normalise_responses
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class FeatureChoice:
 
 _FIRST = tuple(f"block{block}_conv1" for block in range(1, 6))
 CHOICES = {
-    NAME: FeatureChoice("block4_conv2", _FIRST, 1.0, 100.0, 5e-4),
+    NAME: FeatureChoice("block4_conv2", _FIRST, 0.3, 100.0, 5e-4),
     # Table 1 of the paper's names for VGG-19: conv1_1 ... conv5_1, content at conv4_2.
-    "vgg16": FeatureChoice("block4_conv2", _FIRST, 1.0, 100.0, 5e-4),
-    "vgg19": FeatureChoice("block4_conv2", _FIRST, 1.0, 100.0, 5e-4),
+    "vgg16": FeatureChoice("block4_conv2", _FIRST, 0.3, 100.0, 5e-4),
+    "vgg19": FeatureChoice("block4_conv2", _FIRST, 0.3, 100.0, 5e-4),
 }
 
 
@@ -57,12 +59,8 @@ def load_features(name=NAME, pictures=()):
     """
     if name == NAME:
         preset = find_model(NAME)
-        path = preset_file(preset, "weights")
-        network = vgg_small(preset.architecture["widths"], preset.architecture["depths"])
-        try:
-            network.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelError(f"{path}: not the weights of {NAME}; {preset.remedy}") from error
+        network = build(preset)
+        load_weights(network, preset_file(preset, "weights"))
         return network
     network = with_average_pooling(application_features(name))
     for picture in pictures[:1]:
@@ -97,7 +95,10 @@ def convolution_names(network):
 
 
 def activations_of(network, names):
-    """The same network with the activations of some layers as outputs, a list.
+    """The network, its pictures mirrored at their edges, up to the activations of some layers.
+
+    Returns:
+        keras.Model with a list of outputs, see `reflection.reflected`.
 
     Raises:
         OptionError: a layer that the network does not have; the message lists those it has.
@@ -106,4 +107,4 @@ def activations_of(network, names):
     for name in names:
         if name not in known:
             raise OptionError(f'unknown layer "{name}"; {network.name} has {", ".join(known)}')
-    return keras.Model(network.input, [network.get_layer(name).output for name in names])
+    return reflected(network, names)

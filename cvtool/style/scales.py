@@ -10,8 +10,12 @@ from cvtool.errors import OptionError
 # A scale has half the side of the next; the first has at least this longer side.
 COARSEST = 128
 MOST_SCALES = 3
-# The shortest side of a picture at any scale: the deepest layers see a sixteenth of it.
-SHORTEST = 16
+# The shortest side of a picture at any scale: the deepest layers see a sixteenth of it, and mirror
+# two of their pixels.
+SHORTEST = 32
+# Pixels that a picture is extended by on each side while it is optimised: those at its very edge
+# are seen by fewer filters, and would make a frame.
+MARGIN = 8
 
 
 def scale_sizes(height, width, longer_side):
@@ -63,3 +67,19 @@ def resized(pixels, size):
     smaller = height * width < pixels.shape[0] * pixels.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     return cv2.resize(pixels, (width, height), interpolation=method)
+
+
+def extended(pixels):
+    """A picture or mask with a mirrored margin, (H + 2 MARGIN, W + 2 MARGIN, ...)."""
+    return cv2.copyMakeBorder(pixels, *[MARGIN] * 4, cv2.BORDER_REFLECT_101)
+
+
+def without_margin(pixels, size):
+    """A picture without its margin.
+
+    Args:
+        pixels: (h, w, ...), at any scale.
+        size: (height, width) of the extended picture at full size.
+    """
+    margin = round(MARGIN * max(pixels.shape[:2]) / max(size))
+    return pixels[margin : pixels.shape[0] - margin, margin : pixels.shape[1] - margin]

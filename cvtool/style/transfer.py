@@ -11,7 +11,15 @@ import numpy as np
 
 from cvtool.errors import CvtoolError
 from cvtool.style.colours import grey_like, keep_luminance, match_histogram, to_bytes
-from cvtool.style.scales import iterations_of, resized, scale_sizes, scaled
+from cvtool.style.masks import masked
+from cvtool.style.scales import (
+    extended,
+    iterations_of,
+    resized,
+    scale_sizes,
+    scaled,
+    without_margin,
+)
 from cvtool.style.settings import StyleSettings
 from cvtool.tensorflow_import import import_tensorflow
 
@@ -103,8 +111,13 @@ def transfer(
     import_tensorflow()
     from cvtool.style import minimising
 
-    sizes = scale_sizes(*content.shape[:2], settings.size)
-    content = resized(content, sizes[-1])
+    size = scale_sizes(*content.shape[:2], settings.size)[-1]
+    content = extended(resized(content, size))
+    if mask is not None:
+        mask = extended(np.clip(resized(mask.astype(np.float32), size), 0, 1))
+    if start is not None:
+        start = extended(resized(start, size))
+    sizes = scale_sizes(*content.shape[:2], max(content.shape))
     source, painted = recoloured(content, styles, settings.keep_colours)
     whole = build_objective(settings, source, network)
     minimise = {"lbfgs": minimising.lbfgs, "adam": minimising.adam}[settings.optimizer]
@@ -191,7 +204,7 @@ def aim(objective, content, size, styles, settings, mask):
         side = max(longer, SHORTEST_STYLE * max(style.shape) / min(style.shape[:2]))
         pictures.append((resized(style, scaled(*style.shape[:2], side)), share))
     if mask is not None:
-        mask = np.clip(resized(mask.astype(np.float32), size), 0, 1)
+        mask = np.clip(resized(mask, size), 0, 1)
     objective.aim(resized(content, size), pictures, mask)
 
 
@@ -217,12 +230,16 @@ def first_picture(content, size, settings, start):
 
 
 def finished(pixels, content, keep_colours, mask):
-    """A picture of the optimisation as it is given out: bytes, with the colours to keep."""
-    result = to_bytes(pixels)
+    """A picture of the optimisation as it is given out: bytes, its colours kept, no margin.
+
+    Args:
+        pixels: float (h, w, 3), at any scale.
+        content: uint8 (H, W, 3), extended, at full size; mask: float (H, W) or None.
+    """
+    result, size = to_bytes(pixels), content.shape[:2]
     content = resized(content, result.shape[:2])
     if keep_colours == "luminance":
         result = keep_luminance(result, content)
-    if mask is None:
-        return result
-    part = np.clip(resized(mask.astype(np.float32), result.shape[:2]), 0, 1)[..., None]
-    return to_bytes(content + part * (result.astype(np.float32) - content))
+    if mask is not None:
+        result = masked(result, content, mask)
+    return without_margin(result, size)

@@ -54,6 +54,11 @@ def vgg_small(widths=WIDTHS, depths=DEPTHS, *, batch_norm=False, name="vgg_small
     return keras.Model(pixels, x, name=name)
 
 
+def build(preset):
+    """The Keras network of a preset, with untrained weights."""
+    return vgg_small(**preset.architecture)
+
+
 def convolution(x, filters, batch_norm, name):
     """A 3 x 3 convolution and a ReLU, float (N, H, W, filters)."""
     options = {"padding": "same", "kernel_initializer": "he_normal", "name": name}

@@ -8,8 +8,8 @@ of style transfer, which `export_style.py` turns into the shipped files.
 Reads the data set's own layout (train/CLASS/images/*.JPEG, val/images with
 val_annotations.txt). Train is Tiny-ImageNet's train, dev its val, untouched.
 Writes a run folder (see cvtool/training/checkpoints.py) and, at the end,
-backbone.weights.h5 (the network without its last layer) and scores.json. Start it again with the same arguments to
-go on after an interruption. Any Keras backend will do.
+backbone.weights.h5 (the network without its last layer) and scores.json. Start it again
+with the same arguments to go on after an interruption. Any Keras backend will do.
 """
 
 from __future__ import annotations

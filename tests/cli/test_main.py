@@ -48,7 +48,9 @@ def loaded_after(*arguments, folder):
         ["--version"],
         ["detect", "--help"],
         ["segment", "--help"],
+        ["stylize", "--help"],
         ["finetune", "--help"],
+        ["visualise", "--help"],
     ],
 )
 def test_help_and_version_load_no_heavy_module(arguments, tmp_path):
@@ -98,7 +100,10 @@ def test_every_command_has_help_and_is_in_the_readme(run, command):
 
 @pytest.mark.parametrize(
     "command",
-    ["detect", "classify", "segment", "verify", "check", "convert", "finetune", "evaluate"],
+    [
+        *("detect", "classify", "segment", "stylize", "verify", "check", "convert", "finetune"),
+        *("evaluate", "visualise"),
+    ],
 )
 def test_the_reference_names_every_option(run, command):
     text = (ROOT / "docs" / f"{command}.md").read_text(encoding="utf-8")

@@ -203,6 +203,33 @@ def test_a_full_disk_is_an_output_error(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_a_full_disk_under_a_picture_is_said_in_its_words(tmp_path, suffix, monkeypatch, capfd):
+    def no_room(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    # Pillow writes through an open file, or through its descriptor.
+    monkeypatch.setattr("builtins.open", no_room)
+    monkeypatch.setattr(Path, "write_bytes", no_room)
+    with pytest.raises(OutputError, match="No space left"):
+        write_picture(tmp_path / f"out{suffix}", PIXELS)
+    assert os.listdir(tmp_path) == [] and capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_a_description_is_kept_in_the_file(tmp_path, suffix):
+    path = tmp_path / f"out{suffix}"
+    text = '{"a": "' + 3000 * "\\u00e4" + '"}'
+    write_picture(path, PIXELS, description=text)
+    with Image.open(path) as image:
+        assert (image.info.get("Description") or image.getexif()[0x010E]) == text
+        assert image.size == (7, 9)
+    write_picture(tmp_path / "plain.png", PIXELS, description=None)
+    with Image.open(tmp_path / "plain.png") as image:
+        assert image.info == {} and not image.getexif()
+    write_picture(tmp_path / "out.bmp", PIXELS, description=text)
+
+
 def test_json_takes_numpy_and_paths(tmp_path):
     value = {"n": np.float32(0.5), "a": np.arange(3), "b": np.bool_(True), "p": Path("é.jpg")}
     write_json(tmp_path / "out.json", value)

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvtool.errors import OptionError
-from cvtool.style.scales import MOST_SCALES, SHORTEST, iterations_of, resized, scale_sizes
+from cvtool.style.scales import (
+    MARGIN,
+    MOST_SCALES,
+    SHORTEST,
+    extended,
+    iterations_of,
+    resized,
+    scale_sizes,
+    without_margin,
+)
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(32, 4096))
@@ -47,3 +56,12 @@ def test_resizing_keeps_the_mean_and_leaves_the_right_size_alone():
     assert resized(picture, (30, 40)).shape == (30, 40, 3)
     assert resized(picture, (30, 40)).mean() == pytest.approx(picture.mean(), abs=1)
     assert resized(picture, (120, 160)).mean() == pytest.approx(picture.mean(), abs=1)
+
+
+def test_a_margin_is_mirrored_and_taken_off_at_any_scale():
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    larger = extended(picture)
+    assert larger.shape == (64 + 2 * MARGIN, 96 + 2 * MARGIN, 3)
+    np.testing.assert_array_equal(larger[MARGIN - 1, MARGIN], picture[1, 0])
+    np.testing.assert_array_equal(without_margin(larger, larger.shape[:2]), picture)
+    assert without_margin(resized(larger, (40, 56)), larger.shape[:2]).shape == (32, 48, 3)

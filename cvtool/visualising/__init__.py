@@ -1,0 +1,1 @@
+"""What a network has learnt: the pictures' patches that most excite its units."""

@@ -32,7 +32,8 @@ def choose_faces(
             "and not covered"
         )
     if number is not None and number > len(faces):
-        raise OptionError(f"{name}: has {len(faces)} faces, so there is no --face {number}")
+        count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise OptionError(f"{name}: has {count}, so there is no --face {number}")
     chosen = list(enumerate(faces, 1)) if every else [(number or 1, faces[(number or 1) - 1])]
     if len(faces) > 1 and not every and number is None:
         other = "another with --face N"

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from cvtool.cli import console
+from cvtool.cli.faces_input import complain
 from cvtool.cli.options import DeviceOption, JsonOption, ModelOption, OverwriteOption
 from cvtool.cli.verify import DEFAULT_MODEL
-from cvtool.errors import CvtoolError, OutputError
+from cvtool.errors import CvtoolError, OutputError, PictureError
 
 # Fewer pairs of a kind give a threshold that the next ones would change.
 FEW = 50
@@ -40,43 +41,54 @@ def calibrate(
     with the new thresholds.
     """
     from cvtool.datasets.face_pairs import read_pairs
-    from cvtool.faces.calibration import calibrate as measure
-    from cvtool.faces.calibration import save_calibrated
+    from cvtool.faces import calibration
     from cvtool.faces.evaluation import evaluate_verifier
     from cvtool.faces.verifier import Verifier
-    from cvtool.pictures.writing import check_output_folder
+    from cvtool.models.presets import find_model
 
-    if out.is_dir() and any(out.iterdir()) and not (overwrite and (out / "model.json").exists()):
-        advice = "use --overwrite" if (out / "model.json").exists() else "name another"
-        raise OutputError(f"{out}: is not empty; {advice}")
-    check_output_folder(out, "name another with --out")
-    data = read_pairs(pairs, pictures)
+    calibration.check_calibrated_folder(find_model(model), out, overwrite=overwrite)
+    listed = read_pairs(pairs, pictures)
+    data = calibration.distinct_pairs(listed)
+    if len(data.pairs) < len(listed.pairs):
+        console.say(
+            f"{pairs}: {len(listed.pairs) - len(data.pairs)} pair(s) left out, listed before or of "
+            "a picture with itself"
+        )
     verifier = Verifier.load(model, device=device)
     problems: list[CvtoolError] = []
     with console.progress("measuring", len(data.paths)) as advance:
         result = evaluate_verifier(verifier, data, on_picture=advance, on_error=problems.append)
-    for problem in problems:
-        console.complain(problem)
-    found = measure(result.distances, result.same, f"{len(result.distances)} pairs of {pairs}")
-    save_calibrated(verifier.preset, found, out)
+    problems += [
+        PictureError(f"{picture}: no face found; its pairs are left out")
+        for picture in result.summary["no_face_pictures"]
+    ]
+    try:
+        distances, kinds = calibration.pairs_with_faces(result)
+    except CvtoolError:
+        # They tell why.
+        for problem in problems:
+            console.complain(problem)
+        raise
+    found = calibration.calibrate(distances, kinds, f"{len(distances)} pairs of {pairs}")
+    written = None
+    try:
+        calibration.save_calibrated(verifier.preset, found, out)
+        written = str(out)
+    except OutputError as error:
+        problems.append(error)
     same, different = found["pairs"]
     if min(same, different) < FEW:
         console.say(
             f"{pairs}: {same} pairs of one person and {different} of two; with fewer than {FEW} "
             "of a kind, the threshold is a guess"
         )
-    if result.summary["no_face"]:
-        console.say(
-            f"no face found in {result.summary['no_face']} pictures; their middle was compared: "
-            + ", ".join(result.summary["no_face_pictures"][:5])
-        )
     if as_json:
-        console.print_json(found | {"model": str(out)})
+        console.print_json(found | {"model": written})
     else:
         show(found)
-        print(f"written: {out}")
-    if problems:
-        raise typer.Exit(1)
+        if written is not None:
+            print(f"written: {written}")
+    complain(problems)
 
 
 def show(found) -> None:

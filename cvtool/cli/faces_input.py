@@ -6,18 +6,33 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvtool.cli import console
-from cvtool.cli.face_threshold import choose_threshold
+from cvtool.cli.face_threshold import choose_strict
 from cvtool.errors import CvtoolError, SourceError
 
 if TYPE_CHECKING:
     from cvtool.faces.gallery import Gallery
-    from cvtool.faces.verifier import Threshold, Verifier
+    from cvtool.faces.thresholds import Threshold
+    from cvtool.faces.verifier import Verifier
     from cvtool.pictures.sources import Picture
+
+GalleryArgument = Annotated[
+    Path, typer.Argument(metavar="GALLERY", help="The gallery's file; any name.")
+]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The person's name; any text.")]
+FaceOption = Annotated[
+    int | None,
+    typer.Option(
+        "--face",
+        min=1,
+        metavar="N",
+        help="Of several faces in a picture, take the Nth largest instead of the largest.",
+    ),
+]
 
 
 @contextmanager
@@ -67,9 +82,7 @@ def load(
     verifier = Verifier.load(model, device=device)
     if gallery is not None:
         gallery.check_maker(Maker.of(verifier))
-    if threshold is None and far is None:
-        return verifier, verifier.strict_threshold()
-    return verifier, choose_threshold(verifier, threshold, far)
+    return verifier, choose_strict(verifier, threshold, far)
 
 
 def stored_name(name: str) -> str:

@@ -9,10 +9,12 @@ from cvtool.cli import console
 from cvtool.cli.records import Record
 
 if TYPE_CHECKING:
+    from cvtool.faces.doubts import Doubt
     from cvtool.faces.gallery import Gallery
     from cvtool.faces.known_faces import Near
     from cvtool.faces.mtcnn import Face
-    from cvtool.faces.verifier import Threshold, Verifier
+    from cvtool.faces.thresholds import Threshold
+    from cvtool.faces.verifier import Verifier
 
 NOT_RECOGNISED = "not recognised"
 # Pictures named in a group's line.
@@ -31,6 +33,19 @@ def say_like(name: str, names: Sequence[str]) -> None:
     alike = [known for known in names if known.casefold() == name.casefold()]
     if alike and name not in names:
         console.say(f'"{name}" is a new person; the gallery has "{alike[0]}" too')
+
+
+def say_doubts(doubts: Sequence[Doubt], titles: Sequence[str], name: str) -> None:
+    """Say which of the faces enrolled may be of somebody else."""
+    for doubt in doubts:
+        if doubt.other is not None:
+            about = f'very near to "{doubt.other}"'
+        else:
+            about = f'unlike every other face of "{name}"'
+        console.say(
+            f'{titles[doubt.index]}: enrolled for "{name}", but {about} (distance '
+            f"{doubt.distance:.3f}); is it the right person?"
+        )
 
 
 def show_enrolled(summary: dict[str, Any]) -> None:
@@ -59,7 +74,7 @@ def identified(
             {
                 "person": each.name,
                 "distance": round(each.distance, 6),
-                "similarity": verifier.band(each.distance),
+                "similarity": verifier.band(each.distance, limit),
             }
             for each in near
         ]
@@ -108,6 +123,26 @@ def say_identified(pictures: int, seconds: float, limit: Threshold, people: int)
         strangers = min(1.0, limit.far * people)
         rests += f"; up to {strangers:.1%} of strangers are taken for someone in it"
     console.say(f"{pictures} picture(s), {seconds:.1f} s; {rests}")
+
+
+def say_missed(verifier: Verifier, limit: Threshold, missed: Sequence[float]) -> None:
+    """Say which option would recognise more, where faces were only just not recognised.
+
+    Args:
+        limit: the threshold that was too strict.
+        missed: distances of the faces not recognised to the nearest person.
+    """
+    from cvtool.faces.thresholds import SAME_WORDS, lowest_far
+
+    # What such a rate takes is "probably the same person".
+    most = SAME_WORDS[1][0]
+    rates = [lowest_far(verifier.calibration.get("rates", []), each) for each in missed]
+    near = [far for far in rates if far is not None and far <= most]
+    if near and limit.far is not None:
+        console.say(
+            f"{len(near)} face(s) not recognised would be with --far {max(near):g}, which takes "
+            "more strangers for someone"
+        )
 
 
 def gallery_summary(gallery: Gallery) -> dict[str, Any]:

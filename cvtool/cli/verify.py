@@ -15,6 +15,7 @@ import typer
 
 from cvtool.cli import console
 from cvtool.cli.face_choice import choose_faces
+from cvtool.cli.face_output import check_output
 from cvtool.cli.face_threshold import choose_threshold, refuse_both
 from cvtool.cli.options import (
     DeviceOption,
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cvtool.faces.mtcnn import Face
-    from cvtool.faces.verifier import Threshold, Verification, Verifier
+    from cvtool.faces.thresholds import Threshold
+    from cvtool.faces.verifier import Verification, Verifier
     from cvtool.pictures.sources import Picture
 
 DEFAULT_MODEL = "facenet-lfw"
@@ -87,6 +89,7 @@ def verify(
 
     from cvtool.faces.verifier import Verifier
 
+    target = None if no_picture else picture_file(out, (one, other), overwrite)
     start = time.perf_counter()
     pictures = [read_one(source, max_pixels) for source in (one, other)]
     verifier = Verifier.load(model, device=device)
@@ -99,9 +102,13 @@ def verify(
     found = compare(verifier, sides, limit)
     seconds = time.perf_counter() - before
     best = found[0]
-    written = None
-    if not no_picture:
-        written = write_faces(best, out, sources=(one, other), overwrite=overwrite)
+    problem = None
+    if target is not None:
+        try:
+            write_faces(best, target, overwrite=overwrite)
+        except OutputError as error:
+            # The answer is there all the same.
+            problem, target = error, None
     if as_json:
         console.print_json(
             {"a": pictures[0].name, "b": pictures[1].name}
@@ -115,13 +122,15 @@ def verify(
                 "model": verifier.model_name,
                 "engine": verifier.engine_name,
                 "time_ms": round(1000 * seconds, 1),
-                "output": None if written is None else str(written),
+                "output": None if target is None else str(target),
             }
         )
     else:
         show(best, len(found), time.perf_counter() - start)
-        if written is not None:
-            print(f"written: {written}")
+        if target is not None:
+            print(f"written: {target}")
+    if problem is not None:
+        raise problem
     raise typer.Exit(SAME if best.result.same else DIFFERENT)
 
 
@@ -196,20 +205,29 @@ def compare(verifier: Verifier, sides: Sequence[Side], limit: Threshold) -> list
     return sorted(pairs, key=lambda pair: pair.result.distance)
 
 
-def write_faces(pair: Compared, out: Path | None, *, sources, overwrite: bool) -> Path:
-    """Write the two faces side by side; returns where."""
-    from cvtool.faces.drawing import side_by_side
-    from cvtool.pictures.writing import free_name, same_file, write_picture
+def picture_file(out: Path | None, sources: Sequence[str], overwrite: bool) -> Path:
+    """Where the two faces are to be written.
+
+    Raises:
+        OutputError: they cannot be.
+    """
+    from cvtool.pictures.writing import check_suffix, free_name
 
     if out is None:
         out = DEFAULT_OUT if overwrite else free_name(DEFAULT_OUT)
-    for source in sources:
-        if same_file(out, source):
-            raise OutputError(f"{out}: is the input itself; choose another output")
+    check_suffix(out)
+    check_output(out, sources, "name another --out, or use --no-picture", overwrite=overwrite)
+    return out
+
+
+def write_faces(pair: Compared, out: Path, *, overwrite: bool) -> None:
+    """Write the two faces side by side."""
+    from cvtool.faces.drawing import side_by_side
+    from cvtool.pictures.writing import write_picture
+
     result = pair.result
     words = f"{result.band}: {result.distance:.2f}, threshold {result.threshold.distance:.2f}"
     write_picture(out, side_by_side(pair.aligned, result.same, words), overwrite=overwrite)
-    return out
 
 
 def show(pair: Compared, count: int, seconds: float) -> None:

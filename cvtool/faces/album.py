@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,8 @@ import numpy as np
 from cvtool.errors import CvtoolError, OutputError
 from cvtool.faces.grouping import group_faces
 from cvtool.faces.mtcnn import Face
-from cvtool.faces.verifier import TINY, Threshold
+from cvtool.faces.thresholds import Threshold
+from cvtool.faces.verifier import TINY
 from cvtool.pictures.sources import Picture
 from cvtool.pictures.writing import check_output_folder, whole_file
 
@@ -57,6 +59,11 @@ class GroupedAlbum:
         groups = [_files(group) for group in self.groups]
         return groups, _files(self.singles)
 
+    def without_file(self) -> int:
+        """How many pictures and frames with faces are no picture files."""
+        faces = [*itertools.chain(*self.groups), *self.singles]
+        return len({_key(face.about) for face in faces if face.file is None})
+
 
 class Album:
     """Collects the faces of pictures; keeps embeddings, not pixels.
@@ -66,19 +73,26 @@ class Album:
         min_face: narrower faces are left out, pixels.
     Attributes:
         pictures, narrow: how many pictures were looked at, and faces left out.
+        repeated: how many were not looked at, since the same file was before.
         without: names of the pictures in which no face was found.
     """
 
     def __init__(self, verifier, min_face: float = TINY):
         self.verifier = verifier
         self.min_face = min_face
-        self.pictures = self.narrow = 0
+        self.pictures = self.narrow = self.repeated = 0
+        self._seen: set[tuple] = set()
         self.without: list[str] = []
         self._faces: list[AlbumFace] = []
         self._embeddings: list[np.ndarray] = []
 
     def add(self, picture: Picture) -> None:
-        """Look for all faces of a picture."""
+        """Look for all faces of a picture, unless the same file was here before."""
+        key = _key(about(picture))
+        if key in self._seen:
+            self.repeated += 1
+            return
+        self._seen.add(key)
         found = self.verifier.find(picture.pixels)
         self.pictures += 1
         if not found:
@@ -125,6 +139,12 @@ def about(picture: Picture) -> dict[str, Any]:
         return {"picture": picture.name}
     time = round(picture.time or 0.0, 4)
     return {"picture": picture.name, "frame": picture.frame, "time": time}
+
+
+def _key(about: dict[str, Any]) -> tuple:
+    """What tells a picture or frame from all others, whatever its file is called."""
+    name = about["picture"]
+    return os.path.realpath(name) if os.path.isfile(name) else name, about.get("frame")
 
 
 def check_new_folder(folder: Path) -> None:

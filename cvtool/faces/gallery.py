@@ -10,24 +10,27 @@ import hashlib
 import io
 import os
 import sqlite3
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from cvtool import __version__
-from cvtool.errors import GalleryError, OptionError, OutputError
-from cvtool.faces.gallery_file import create_tables, damaged, open_gallery
+from cvtool.errors import GalleryError, OutputError
+from cvtool.faces.gallery_file import create_tables, open_gallery
+from cvtool.faces.gallery_rows import (
+    check_names,
+    check_places,
+    embedding_matrix,
+    insert_faces,
+    meta_row,
+    now,
+)
 from cvtool.faces.known_faces import KnownFaces
 from cvtool.faces.mtcnn import Face
-from cvtool.models.near_names import near_names
-from cvtool.pictures.writing import whole_file
-
-# How much the square of an embedding's length may differ from 1 by rounding.
-_LENGTH_TOLERANCE = 1e-3
+from cvtool.faces.names import checked_name, kept_name, nobody
+from cvtool.pictures.writing import check_output_folder, whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +111,6 @@ def new_face(verifier, pixels, face: Face, picture: str, *, keep: bool = False) 
     return NewFace(embedding, picture, box, digest.hexdigest(), _png(aligned) if keep else None)
 
 
-def checked_name(name: str) -> str:
-    """A person's name as a gallery keeps it: Unicode NFC, without blanks around it.
-
-    Any other character is data, be it a slash or a quote; upper and lower case differ.
-
-    Raises:
-        OptionError: nothing is left of it, or it holds what is no text.
-    """
-    name = unicodedata.normalize("NFC", name).strip()
-    if not name:
-        raise OptionError('"": an empty name; give the person one')
-    # Control characters, halves of characters, and line ends other than \n.
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
-        raise OptionError(f"{ascii(name)}: a name cannot hold control characters or line ends")
-    return name
-
-
 class Gallery:
     """A gallery file. Nothing is opened, or made, before a method needs it.
 
@@ -145,7 +131,20 @@ class Gallery:
     def maker(self) -> Maker:
         """The model that its embeddings were made by."""
         with open_gallery(self.path) as connection:
-            return _maker(connection, self.path)
+            return self._maker(connection)
+
+    def check_writable(self) -> None:
+        """Refuse a gallery that nothing can be added to, before any work is done for it.
+
+        Raises:
+            OutputError: its folder cannot be written.
+            GalleryError: the file cannot.
+        """
+        folder = Path(os.path.realpath(self.path)).parent
+        check_output_folder(folder, "keep the gallery in another one")
+        if self.exists():
+            with open_gallery(self.path) as connection:
+                connection.execute("BEGIN IMMEDIATE")  # undone at the end of the block
 
     def check_maker(self, maker: Maker) -> None:
         """Refuse another model than the gallery's own.
@@ -166,11 +165,14 @@ class Gallery:
             by the name as kept, for each face whether it is new: False where the same picture is
             enrolled for that person already, which then is left as it was.
         Raises:
-            OptionError: see `checked_name`.
+            OptionError: see `names.checked_name`.
             GalleryError: made by another model.
             OutputError: a new gallery cannot be written.
         """
-        entries = [(checked_name(name), faces) for name, faces in people.items() if faces]
+        entries: dict[str, list[NewFace]] = {}
+        for name, faces in people.items():
+            if faces:
+                entries.setdefault(checked_name(name), []).extend(faces)
         if not entries:
             return {}
         if not self.exists():
@@ -183,7 +185,7 @@ class Gallery:
         with open_gallery(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             self._refuse_other(connection, maker)
-            added = _insert(connection, entries, maker)
+            added = insert_faces(connection, entries, maker.dimensions)
             connection.execute("COMMIT")
         return added
 
@@ -191,17 +193,18 @@ class Gallery:
         """Remove a person with all faces and pictures; returns how many faces there were.
 
         Raises:
-            OptionError: see `checked_name`.
+            OptionError: see `names.kept_name`.
             GalleryError: nobody of that name; the message offers the nearest.
         """
-        name = checked_name(name)
+        name = kept_name(name)
         with open_gallery(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             query = "SELECT count(*) FROM faces JOIN people ON people.id = person WHERE name = ?"
             (faces,) = connection.execute(query, (name,)).fetchone()
             if not connection.execute("DELETE FROM people WHERE name = ?", (name,)).rowcount:
                 names = [row[0] for row in connection.execute("SELECT name FROM people")]
-                raise GalleryError(f"{self.path}: {_nobody(name, names)}")
+                check_names(self.path, names)
+                raise GalleryError(f"{self.path}: {nobody(name, names)}")
             connection.execute("COMMIT")
         return faces
 
@@ -211,21 +214,25 @@ class Gallery:
             JOIN faces ON person = people.id LEFT JOIN portraits ON face = faces.id
             GROUP BY people.id ORDER BY name"""
         with open_gallery(self.path) as connection:
-            return [Person(*row) for row in connection.execute(query)]
+            people = [Person(*row) for row in connection.execute(query)]
+        check_names(self.path, [person.name for person in people])
+        return people
 
     def made(self) -> tuple[str, str]:
         """The version of cvtool that made it, and when, in ISO 8601, UTC."""
         with open_gallery(self.path) as connection:
-            return connection.execute("SELECT cvtool, created FROM meta").fetchone()
+            return meta_row(connection, self.path)[3:]
 
     def faces(self) -> list[EnrolledFace]:
         """All faces, those of a person together, as they were enrolled."""
         query = """SELECT name, embedding, picture, x1, y1, x2, y2, enrolled FROM faces
             JOIN people ON people.id = person ORDER BY person, faces.id"""
         with open_gallery(self.path) as connection:
-            dimensions = _maker(connection, self.path).dimensions
+            dimensions = self._maker(connection).dimensions
             rows = connection.execute(query).fetchall()
-        embeddings = self._matrix([row[1] for row in rows], dimensions)
+        check_names(self.path, [row[0] for row in rows])
+        check_places(self.path, [row[2:] for row in rows])
+        embeddings = embedding_matrix(self.path, [row[1] for row in rows], dimensions)
         return [
             EnrolledFace(name, embedding, picture, tuple(box), enrolled)
             for embedding, (name, _, picture, *box, enrolled) in zip(embeddings, rows, strict=True)
@@ -234,27 +241,31 @@ class Gallery:
     def known_faces(self) -> KnownFaces:
         """All embeddings in one matrix, to search in."""
         with open_gallery(self.path) as connection:
-            dimensions = _maker(connection, self.path).dimensions
+            dimensions = self._maker(connection).dimensions
             names = dict(connection.execute("SELECT id, name FROM people"))
             query = "SELECT person, embedding FROM faces JOIN people ON people.id = person"
             rows = connection.execute(query).fetchall()
-        embeddings = self._matrix([row[1] for row in rows], dimensions)
+        check_names(self.path, names.values())
+        embeddings = embedding_matrix(self.path, [row[1] for row in rows], dimensions)
         people = np.array([row[0] for row in rows], np.int64)
         order = np.argsort(people, kind="stable")
         ids, starts = np.unique(people[order], return_index=True)
         return KnownFaces(tuple(names[i] for i in ids.tolist()), embeddings[order], starts)
+
+    def _maker(self, connection: sqlite3.Connection) -> Maker:
+        return Maker(*meta_row(connection, self.path)[:3])
 
     def _create(self, entries, maker: Maker) -> dict[str, list[bool]]:
         with (
             whole_file(self.path) as temporary,
             create_tables(temporary, self.path) as connection,
         ):
-            row = (maker.model, maker.weights, maker.dimensions, __version__, _now())
+            row = (maker.model, maker.weights, maker.dimensions, __version__, now())
             connection.execute("INSERT INTO meta VALUES (?, ?, ?, ?, ?)", row)
-            return _insert(connection, entries, maker)
+            return insert_faces(connection, entries, maker.dimensions)
 
     def _refuse_other(self, connection: sqlite3.Connection, maker: Maker) -> None:
-        own = _maker(connection, self.path)
+        own = self._maker(connection)
         # Not by name: a model with thresholds of its own has the same weights.
         if (own.weights, own.dimensions) != (maker.weights, maker.dimensions):
             raise GalleryError(
@@ -262,63 +273,6 @@ class Gallery:
                 f'"{maker.model}" ({maker.weights[:8]}); give that one as --model, or enroll the '
                 "pictures again into another gallery: cvtool faces enroll OTHER NAME PICTURES"
             )
-
-    def _matrix(self, blobs: Sequence[bytes], dimensions: int) -> np.ndarray:
-        """Embeddings as float32 (N, dimensions), seen to be of length 1."""
-        if any(type(blob) is not bytes or len(blob) != 4 * dimensions for blob in blobs):
-            raise damaged(self.path, "an embedding of another length")
-        matrix = np.frombuffer(b"".join(blobs), "<f4").astype(np.float32, copy=False)
-        matrix = matrix.reshape(-1, dimensions)
-        lengths = np.einsum("ij,ij->i", matrix, matrix)
-        # Not the other way round, for comparisons with NaN are false.
-        if not (np.abs(lengths - 1) < _LENGTH_TOLERANCE).all():
-            raise damaged(self.path, "an embedding that is none")
-        return matrix
-
-
-def _insert(connection, entries, maker: Maker) -> dict[str, list[bool]]:
-    """Insert faces within a transaction; see `Gallery.add`."""
-    insert = """INSERT INTO faces
-        (person, embedding, picture, x1, y1, x2, y2, pixels, enrolled)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person, pixels) DO NOTHING"""
-    added: dict[str, list[bool]] = {}
-    now = _now()
-    for name, faces in entries:
-        added.setdefault(name, [])
-        connection.execute("INSERT INTO people (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
-        query = "SELECT id FROM people WHERE name = ?"
-        (person,) = connection.execute(query, (name,)).fetchone()
-        for face in faces:
-            if face.embedding.shape != (maker.dimensions,):
-                raise ValueError(f"embedding {face.embedding.shape}, not ({maker.dimensions},)")
-            embedding = face.embedding.astype("<f4").tobytes()
-            # Names of files may hold bytes that are no UTF-8.
-            picture = face.picture.encode("utf-8", "backslashreplace").decode()
-            row = (person, embedding, picture, *face.box, face.pixels, now)
-            cursor = connection.execute(insert, row)
-            added[name].append(cursor.rowcount == 1)
-            if added[name][-1] and face.portrait is not None:
-                portrait = (cursor.lastrowid, face.portrait)
-                connection.execute("INSERT INTO portraits VALUES (?, ?)", portrait)
-    return added
-
-
-def _maker(connection: sqlite3.Connection, path: Path) -> Maker:
-    rows = connection.execute("SELECT model, weights, dimensions FROM meta").fetchall()
-    if len(rows) != 1 or [type(value) for value in rows[0]] != [str, str, int] or rows[0][2] < 1:
-        raise damaged(path, "it does not say by which model it was made")
-    return Maker(*rows[0])
-
-
-def _nobody(name: str, names: Sequence[str]) -> str:
-    near = near_names(name, names)
-    if near:
-        return f'nobody is called "{name}"; did you mean {" or ".join(near)}?'
-    return f'nobody is called "{name}"; cvtool faces list GALLERY shows who is there'
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _png(pixels: np.ndarray) -> bytes:

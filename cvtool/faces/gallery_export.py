@@ -24,7 +24,7 @@ def export_gallery(gallery: Gallery, path: str | Path, *, overwrite: bool = Fals
         path: its ending names the format. .npz: NumPy arrays "embeddings" float32
             (N, dimensions), "names", "pictures" (N,), "boxes" (N, 4), "model", "weights".
             .json: an object with "model", "weights", "dimensions" and "faces", a list. .csv: a
-            line a face.
+            line a face; a text that spreadsheets would take for a formula follows an apostrophe.
         overwrite: replace a file that is there; never the gallery itself.
     Raises:
         OptionError: another ending.
@@ -71,10 +71,15 @@ def export_gallery(gallery: Gallery, path: str | Path, *, overwrite: bool = Fals
         numbers = [f"e{number}" for number in range(maker.dimensions)]
         table.writerow(["name", "picture", "enrolled", "x1", "y1", "x2", "y2", *numbers])
         for face in faces:
-            row = [face.name, face.picture, face.enrolled, *face.box]
-            table.writerow([*row, *face.embedding.tolist()])
+            texts = [no_formula(text) for text in (face.name, face.picture, face.enrolled)]
+            table.writerow([*texts, *face.box, *face.embedding.tolist()])
         write_text(path, text.getvalue(), **options)
     return len(faces)
+
+
+def no_formula(text: str) -> str:
+    """A text that no spreadsheet takes for a formula, with an apostrophe before it if it would."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def check_export_suffix(path: Path) -> str:

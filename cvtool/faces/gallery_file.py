@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -94,11 +95,28 @@ def damaged(path: Path, reason: str) -> GalleryError:
     )
 
 
+def is_gallery(path: Path) -> bool:
+    """Whether a file looks like a gallery; of any version, and perhaps damaged."""
+    try:
+        _check_head(path)
+    except GalleryError:
+        return False
+    return True
+
+
 def _check_head(path: Path) -> None:
+    # To open a named pipe would wait for somebody who writes to it.
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise GalleryError(f"{path}: no gallery but a pipe or a device; name a gallery's file")
     try:
         with open(path, "rb") as stream:
             head = stream.read(_HEAD_BYTES)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise GalleryError(
+                f"{path}: is a link to {path.readlink()}, which is not there; remove the link, or "
+                "put the gallery there"
+            ) from None
         raise GalleryError(
             f"{path}: no such gallery; make one with: cvtool faces enroll GALLERY NAME PICTURES"
         ) from None
@@ -131,6 +149,9 @@ def _connection(path: Path, called: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.DatabaseError as error:
         raise _explained(called, error) from error
+    except UnicodeDecodeError as error:
+        # In what SQLite itself says of a damaged file.
+        raise damaged(called, "text that is no UTF-8") from error
 
 
 def _explained(path: Path, error: sqlite3.DatabaseError) -> GalleryError:

@@ -29,6 +29,12 @@ class KnownFaces:
     embeddings: np.ndarray
     starts: np.ndarray
 
+    def of(self, name: str) -> np.ndarray:
+        """The embeddings of a person, float32 (N, dimensions); none of somebody unknown."""
+        if name not in self.names:
+            return self.embeddings[:0]
+        return np.split(self.embeddings, self.starts[1:])[self.names.index(name)]
+
     def nearest(self, queries, most: int = 2) -> list[list[Near]]:
         """For each face, the people with the nearest embeddings.
 

@@ -25,6 +25,9 @@ THRESHOLDS = (0.6, 0.7, 0.8)
 # Faces under so many pixels, or this share of the picture's longer side, are not looked for: the
 # time would grow with the picture, and so small a face tells nobody from another.
 SMALLEST, SMALLEST_SHARE = 20, 1 / 50
+# Of a larger picture, the pyramid is made of a copy shrunk to so many pixels: to go over all of
+# them again for each of its sizes would take most of the time.
+PYRAMID_PIXELS = 4_000_000
 # Boxes that go on from the proposals; even a crowd has fewer.
 MOST_PROPOSALS = 600
 
@@ -109,10 +112,11 @@ def propose(pixels, network, smallest):
     height, width = pixels.shape[:2]
     found, scores = [np.zeros((0, 4))], [np.zeros(0)]
     scale = CELL / smallest
+    base = pyramid_base(pixels, scale)
     while min(height, width) * scale >= CELL:
         sides = math.ceil(width * scale), math.ceil(height * scale)
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        maps = network(cv2.resize(pixels, sides, interpolation=way)[None])[0]
+        maps = network(cv2.resize(base, sides, interpolation=way)[None])[0]
         rows, columns = np.nonzero(maps[..., 4] > THRESHOLDS[0])
         corner = STRIDE * np.stack([columns, rows], -1) + 1.0
         cells = np.concatenate([corner, corner + CELL - 1], -1)
@@ -125,6 +129,23 @@ def propose(pixels, network, smallest):
         scale *= PYRAMID_FACTOR
     boxes, scores = np.concatenate(found), np.concatenate(scores)
     return squares(boxes[suppress(boxes, scores, 0.7)[:MOST_PROPOSALS]])
+
+
+def pyramid_base(pixels, scale):
+    """The picture that the pyramid's sizes are made of.
+
+    Args:
+        pixels: uint8 RGB (H, W, 3).
+        scale: of the pyramid's largest size, which the result is no smaller than.
+    Returns:
+        uint8 RGB; a picture of no more than `PYRAMID_PIXELS` is itself.
+    """
+    height, width = pixels.shape[:2]
+    shrink = max(scale, math.sqrt(PYRAMID_PIXELS / (height * width)))
+    if shrink >= 1:
+        return pixels
+    sides = math.ceil(width * shrink), math.ceil(height * shrink)
+    return cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA)
 
 
 def look(pixels, boxes, network, side, threshold):

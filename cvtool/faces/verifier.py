@@ -13,32 +13,13 @@ from cvtool.errors import ModelError, PictureError
 from cvtool.faces.alignment import align
 from cvtool.faces.mtcnn import Face, find_faces
 from cvtool.faces.mtcnn_networks import load_networks
+from cvtool.faces.thresholds import STRICT, Threshold, find_threshold, in_words
 from cvtool.models.presets import Preset, find_model, preset_file
 
 # Faces that are embedded together.
 _BATCH = 32
-# False accept rate of a threshold for one face against many.
-STRICT = 0.001
 # Of a narrower face little is left to compare, in pixels.
 TINY = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """Up to which distance two faces are taken for one person.
-
-    Attributes:
-        distance: squared L2 of unit embeddings, in [0, 4].
-        far: share of pairs of two people that it takes for one (false accept rate), measured
-            on the pairs of `source`; None for a threshold of the user's own.
-        tar: share of pairs of one person that it knows again (true accept rate), or None.
-        source: the pairs it was measured on.
-    """
-
-    distance: float
-    far: float | None = None
-    tar: float | None = None
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,27 +159,10 @@ class Verifier:
             far: the largest share of pairs of two people to take for one; None for the
                 threshold with the highest accuracy.
         Raises:
-            ModelError: the model was not calibrated, or on too few pairs for that rate.
+            ModelError: the model was not calibrated.
+            OptionError: it was measured on too few pairs for that rate.
         """
-        source = self.calibration.get("source", "")
-        rates = self.calibration.get("rates", [])
-        if not rates:
-            raise ModelError(
-                f'model "{self.model_name}" has no threshold; give one with --threshold, or '
-                "measure it with: cvtool faces calibrate PAIRS"
-            )
-        if far is None:
-            best = self.calibration["threshold"]
-            near = max((r for r in rates if r["threshold"] <= best), key=_far, default=rates[0])
-            return Threshold(best, near["far"], near["tar"], source)
-        fitting = [rate for rate in rates if rate["far"] <= far]
-        if not fitting:
-            raise ModelError(
-                f'model "{self.model_name}" was measured on {source}, too few for a false accept '
-                f"rate of {far:g}; the lowest it knows is {rates[0]['far']:g}"
-            )
-        rate = max(fitting, key=_far)
-        return Threshold(rate["threshold"], rate["far"], rate["tar"], source)
+        return find_threshold(self.calibration, self.model_name, far)
 
     def strict_threshold(self) -> Threshold:
         """The threshold for one face against many: that of a false accept rate of 0.001.
@@ -223,26 +187,17 @@ class Verifier:
         """
         threshold = threshold or self.threshold()
         distance = squared_distance(one, other)
-        return Verification(distance, threshold, self.band(distance), tuple(faces))
+        return Verification(distance, threshold, self.band(distance, threshold), tuple(faces))
 
-    def band(self, distance: float) -> str:
-        """A distance in plain words, by how rare it is among pairs of two people and of one."""
+    def band(self, distance: float, threshold: Threshold) -> str:
+        """A distance in plain words, by how rare it is among pairs of two people and of one.
+
+        Args:
+            distance: of a pair.
+            threshold: the one that decides; the words never contradict its answer.
+        """
         rates = self.calibration.get("rates", [])
-        for far, words in BANDS:
-            if any(rate["far"] <= far and distance <= rate["threshold"] for rate in rates):
-                return words
-        usual = [rate["threshold"] for rate in rates if rate["tar"] >= 0.99]
-        if usual and distance > min(usual):
-            return "very likely two people"
-        return "probably two people"
-
-
-# The largest share of pairs of two people that are as near, and what is said of them.
-BANDS = (
-    (0.001, "very likely the same person"),
-    (0.01, "probably the same person"),
-    (0.1, "possibly the same person"),
-)
+        return in_words(rates, distance, distance <= threshold.distance)
 
 
 def squared_distance(one, other) -> float:
@@ -308,7 +263,3 @@ def build(preset: Preset):
     from cvtool.faces import facenet
 
     return facenet.build(preset.architecture, preset.size)
-
-
-def _far(rate) -> float:
-    return rate["far"]

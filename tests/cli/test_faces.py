@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from cvtool.cli.faces_input import stored_name, with_an_end
-from cvtool.errors import SourceError
+from cvtool.errors import OutputError, SourceError
 from cvtool.faces.gallery import Gallery, Maker, NewFace
 from cvtool.pictures.sources import Picture
 from cvtool.pictures.writing import write_picture
-from tiny_facenet import portrait, tiny_model
+from tiny_facenet import portrait, save_tiny, tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("enroll", "identify", "list", "remove", "export", "group")
+COMMANDS = ("enroll", "identify", "list", "remove", "export", "group", "calibrate")
 WITHOUT_MODEL = ("list", "remove", "export")
 
 
@@ -247,16 +247,78 @@ def test_a_bad_gallery_is_named_in_one_line_and_untouched(faces, known, content)
         (["export", "known.gallery", "x.pickle"], 2, ".npz"),
         (["group", "a.png", "--link"], 2, "--copy"),
         (["group", "a.png", "--copy", "."], 1, "not empty"),
-        (["group", "a.png", "--out", "a.png"], 1, "already exists"),
+        (["group", "a.png", "--out", "known.gallery"], 2, "end --out in .json"),
+        (["group", "a.png", "--out", "there.json"], 1, "already exists"),
+        (["group", "there.json", "--out", "there.json", "--overwrite"], 1, "is the input itself"),
+        (["group", "a.png", "--out", "a.png/g.json"], 1, "name another --out"),
+        (["group", "a.png", "--out", "g.json", "--copy", "g.json"], 1, "both --out and --copy"),
+        (["group", ".", "--copy", "new/people"], 1, "name a --copy elsewhere"),
+        (["enroll", "a.png/g", "Ada", "a.png"], 1, "keep the gallery in another"),
+        (["enroll", "known.gallery", "x" * 201, "a.png"], 2, "a name of 201 characters"),
+        (["enroll", "Ada", "known.gallery", "a.png"], 2, "the gallery is named first"),
+        (["identify", "known.gallery", "a.png", "--face", "2"], 1, "has 1 face, so"),
         (["export", "known.gallery", "a.png"], 2, ".npz"),
     ],
 )
 def test_wrong_options_get_one_line(faces, known, arguments, code, words):
+    shutil.copy("a.png", "there.json")
     before = known.path.read_bytes()
     result = faces(*arguments)
     assert result.exit_code == code and result.stdout == "", result.stderr
     assert words in result.stderr and len(result.stderr.splitlines()) == 1
     assert known.path.read_bytes() == before
+    assert Path("there.json").read_bytes() == Path("a.png").read_bytes()
+    assert not Path("new").exists() and not Path("Ada").exists()
+
+
+def test_a_picture_is_never_replaced_by_the_groups(faces):
+    shutil.copy("a.png", "a.json")
+    before = Path("a.json").read_bytes()
+    result = faces("group", "*.json", "--out", "a.json", "--overwrite")
+    assert result.exit_code == 1 and "a.json: is an input, never overwritten" in result.stderr
+    assert Path("a.json").read_bytes() == before
+
+
+def test_groups_are_told_though_they_cannot_be_written(faces, monkeypatch):
+    def full(path, *_, **__):
+        raise OutputError(f"{path}: cannot be written (No space left on device)")
+
+    monkeypatch.setattr("cvtool.pictures.writing.write_json", full)
+    monkeypatch.setattr("cvtool.faces.album.sort_pictures", full)
+    result = faces("group", "a.png", "--out", "g.json", "--copy", "people", "--json")
+    assert result.exit_code == 1 and json.loads(result.stdout)["pictures"] == 1
+    for place in ("g.json", "people"):
+        assert f"{place}: cannot be written" in result.stderr
+
+
+def test_the_same_file_twice_is_one_picture(faces):
+    Path("link.png").symlink_to("a.png")
+    result = faces("group", "a.png", "./a.png", "link.png", "--json")
+    summary = json.loads(result.stdout)
+    assert summary["pictures"] == len(summary["singles"]) == 1 and summary["groups"] == []
+    assert "2 picture(s) or frame(s) named more than once" in result.stderr
+
+
+def test_a_face_that_a_looser_rate_would_recognise_is_said(faces, known, tmp_path):
+    rates = [{"far": 0.001, "threshold": 0.0, "tar": 0.5}, {"far": 0.01, "threshold": 4, "tar": 1}]
+    calibration = {"source": "drawn pairs", "threshold": 4, "rates": rates}
+    model = save_tiny(tmp_path / "m", calibration=calibration)
+    result = faces("identify", "known.gallery", "two.png", "--face", "2", model=model)
+    assert "not recognised; nearest" in result.stdout and "possibly two people" in result.stdout
+    assert "1 face(s) not recognised would be with --far 0.01" in result.stderr
+    # Whoever chose a distance is told nothing of rates.
+    options = ("--face", "2", "--threshold", "0")
+    result = faces("identify", "known.gallery", "two.png", *options, model=model)
+    assert "not recognised" in result.stdout and "would be" not in result.stderr
+
+
+def test_a_face_of_somebody_else_s_is_remarked_when_enrolled(faces, known):
+    result = faces("enroll", "known.gallery", "Eve", "a.png")
+    assert result.exit_code == 0 and "1 face(s) enrolled" in result.stdout
+    assert 'a.png: enrolled for "Eve", but very near to "Ada" (distance 0.000)' in result.stderr
+    assert "is it the right person?" in result.stderr
+    # What was enrolled before is not asked about again.
+    assert "right person" not in faces("enroll", "known.gallery", "Eve", "a.png").stderr
 
 
 def test_an_album_is_grouped_by_person_and_copied(faces, tmp_path):
@@ -312,7 +374,8 @@ def test_a_picture_from_stdin_can_be_enrolled_identified_and_grouped(faces):
     result = faces("identify", "g", "-", "--jsonl", stdin=data)
     assert json.loads(result.stdout)["faces"][0]["person"] == "Ada"
     result = faces("group", "-", "--copy", "out", stdin=data)
-    assert result.exit_code == 0 and "0 file(s) made" in result.stderr
+    assert result.exit_code == 0 and not Path("out").exists()
+    assert "0 file(s) made in out; 1 frame(s), address(es) or stdin left out" in result.stderr
 
 
 def test_of_an_address_or_a_path_only_the_file_s_name_is_kept():

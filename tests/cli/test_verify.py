@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from cvtool.errors import OutputError
 from cvtool.pictures.reading import read_picture
 from cvtool.pictures.writing import write_picture
-from tiny_facenet import portrait, save_tiny, tiny_model
+from tiny_facenet import CALIBRATION, portrait, save_tiny, tiny_model
 
 
 @pytest.fixture
@@ -126,6 +127,9 @@ def test_a_picture_can_come_through_a_pipe(verify, tmp_path):
         (["a.png", "b.png", "--model", "everyday"], "is for detect, not for verify"),
         (["a.png", "b.png", "--out", "a.png", "--overwrite"], "a.png: is the input itself"),
         (["a.png", "b.png", "--out", "same.png"], "same.png: already exists"),
+        (["a.png", "b.png", "--out", "x.gif"], "x.gif: cannot write a picture with ending .gif"),
+        (["a.png", "b.png", "--out", "a.png/x.png"], "use --no-picture"),
+        (["a.png", "b.png", "--face", "2"], "a.png: has 1 face, so there is no --face 2"),
         (["-", "-"], "stdin holds one picture"),
         (["a.png"], "Missing argument"),
     ],
@@ -137,6 +141,41 @@ def test_every_error_is_one_line_and_exits_with_2(verify, tmp_path, arguments, w
     (line,) = [text for text in result.stderr.splitlines() if "error: " in text]
     assert words in line
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("out", ["x.gif", "same.png", "a.png/x.png"])
+def test_a_picture_that_cannot_be_written_is_refused_before_any_work(verify, monkeypatch, out):
+    monkeypatch.setattr("cvtool.faces.verifier.Verifier.load", None)
+    result = verify("a.png", "b.png", "--out", out)
+    assert result.exit_code == 2 and out.split("/")[0] in result.stderr
+
+
+def test_the_answer_is_told_though_the_picture_cannot_be_written(verify, monkeypatch):
+    def full(path, *_, **__):
+        raise OutputError(f"{path}: cannot be written (No space left on device)")
+
+    monkeypatch.setattr("cvtool.pictures.writing.write_picture", full)
+    result = verify("a.png", "same.png")
+    assert result.exit_code == 2 and result.stdout.startswith("the same person\n")
+    assert "verified.png: cannot be written" in result.stderr and "written:" not in result.stdout
+    result = verify("a.png", "same.png", "--json")
+    assert json.loads(result.stdout)["output"] is None and result.exit_code == 2
+
+
+def test_the_words_go_with_the_answer(verify):
+    """Of two faces about 0.0005 apart, by a strict and by a loose threshold."""
+    strict = record(verify("a.png", "b.png", "--json", "--no-picture", "--threshold", "0"))
+    assert not strict["same"] and strict["similarity"] == "possibly two people"
+    loose = record(verify("a.png", "b.png", "--json", "--no-picture", "--threshold", "4"))
+    assert loose["same"] and loose["similarity"].endswith("the same person")
+
+
+def test_a_rate_above_all_known_ones_is_said(verify, tmp_path):
+    calibration = CALIBRATION | {"rates": CALIBRATION["rates"][:3]}
+    model = save_tiny(tmp_path / "m", calibration=calibration)
+    result = verify("a.png", "b.png", "--no-picture", "--far", "1", "--json", "--model", model)
+    assert record(result)["far"] == 0.1
+    assert "knows no false accept rate above 0.1; took that" in result.stderr
 
 
 def test_a_model_without_a_threshold_asks_for_one(verify, tmp_path):

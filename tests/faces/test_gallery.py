@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from cvtool.errors import GalleryError, OptionError, OutputError
-from cvtool.faces.gallery import Gallery, Maker, NewFace, checked_name
+from cvtool.faces.gallery import Gallery, Maker, NewFace
 from cvtool.faces.gallery_export import export_gallery
+from cvtool.faces.names import checked_name
 
 MAKER = Maker("tiny", "ab" * 32, 8)
 
@@ -118,10 +120,28 @@ def test_names_are_one_in_every_unicode_form_but_not_in_every_case(gallery):
     assert gallery.remove(unicodedata.normalize("NFD", "Zoë")) == 3
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a\nb", "a\x1b[31m", "a\udcff", "a\u2028b"])
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a\nb", "a\x1b[31m", "a\udcff", "a\u2028b", "a" * 201, "a\u202eb"]
+)
 def test_what_is_no_name_is_refused(name):
     with pytest.raises(OptionError, match="name"):
         checked_name(name)
+
+
+def test_a_name_may_hold_the_joiners_that_it_is_spelt_with():
+    for name in (
+        "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",
+        "\u0915\u094d\u200d\u0937",
+        "a" * 200,
+    ):
+        assert checked_name(name) == name
+
+
+def test_whoever_has_a_name_that_is_refused_now_can_be_removed(gallery):
+    with sqlite3.connect(gallery.path) as connection:
+        connection.execute("UPDATE people SET name = ? WHERE name = 'Bob'", ("B" * 300,))
+    connection.close()
+    assert counts(gallery) == {"Ada": 2, "B" * 300: 1} and gallery.remove("B" * 300) == 1
 
 
 def test_an_unknown_name_offers_the_nearest(gallery):
@@ -170,6 +190,7 @@ def plain_sqlite(path):
         (plain_sqlite, "another program's SQLite file"),
         (lambda path: path.mkdir(), "Is a directory"),
         (lambda path: None, "no such gallery; make one"),
+        (os.mkfifo, "a pipe or a device"),
     ],
 )
 def test_another_file_is_named_and_untouched(tmp_path, make, words):
@@ -223,6 +244,71 @@ def test_embeddings_that_are_none_are_refused(gallery, blob):
     connection.close()
     with pytest.raises(GalleryError, match="damaged"):
         gallery.known_faces()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE people SET name = x'ff00' WHERE name = 'Bob'",
+        "UPDATE people SET name = 'two' || char(10) || 'lines' WHERE name = 'Bob'",
+        "UPDATE faces SET picture = x'00ff'",
+        "UPDATE faces SET x1 = 'abc'",
+        "UPDATE faces SET x1 = 9e999",
+        "UPDATE faces SET enrolled = x'00'",
+        "UPDATE meta SET created = x'00'",
+    ],
+)
+def test_what_is_of_another_kind_than_it_should_be_is_damage(gallery, tmp_path, change):
+    with sqlite3.connect(gallery.path) as connection:
+        connection.execute(change)
+    connection.close()
+    found = []
+    for attempt in (
+        gallery.people,
+        gallery.made,
+        gallery.known_faces,
+        lambda: gallery.remove("Nobody"),
+        lambda: export_gallery(gallery, tmp_path / "g.json"),
+    ):
+        try:
+            attempt()
+        except GalleryError as error:
+            found.append(str(error))
+    assert any("damaged" in each for each in found)
+    assert not (tmp_path / "g.json").exists()
+
+
+def test_a_schema_that_is_no_text_is_damage(gallery):
+    content = gallery.path.read_bytes()
+    spoilt = content.replace(b"CREATE TABLE meta", b"CREATE TABL\xcc meta")
+    assert spoilt != content
+    gallery.path.write_bytes(spoilt)
+    for attempt in (gallery.people, gallery.known_faces, lambda: gallery.remove("Ada")):
+        with pytest.raises(GalleryError, match="damaged"):
+            attempt()
+    assert gallery.path.read_bytes() == spoilt
+
+
+def test_a_link_to_nothing_is_called_one(tmp_path):
+    (tmp_path / "g").symlink_to("gone")
+    with pytest.raises(GalleryError, match="is a link to gone, which is not there"):
+        Gallery(tmp_path / "g").check_writable()
+    assert not (tmp_path / "gone").exists()
+
+
+def test_whether_a_gallery_can_be_written_is_known_before(gallery, tmp_path, monkeypatch):
+    before = gallery.path.read_bytes()
+    gallery.check_writable()
+    Gallery(tmp_path / "new" / "g").check_writable()
+    assert gallery.path.read_bytes() == before and not (tmp_path / "new").exists()
+    with pytest.raises(OutputError, match="keep the gallery in another one"):
+        Gallery(gallery.path / "g").check_writable()
+    monkeypatch.setattr("cvtool.faces.gallery_file.BUSY_SECONDS", 0.05)
+    other = sqlite3.connect(gallery.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(GalleryError, match="another program has been writing"):
+        gallery.check_writable()
+    other.close()
 
 
 def test_a_newer_gallery_asks_for_a_newer_cvtool(gallery):
@@ -301,6 +387,15 @@ def test_export_writes_the_same_numbers_in_three_forms(gallery, tmp_path):
     assert [row["name"] for row in table] == ["Ada", "Ada", "Bob"] and table[0]["x2"] == "30.0"
     numbers = [[row[f"e{i}"] for i in range(8)] for row in table]
     np.testing.assert_array_equal(np.array(numbers, np.float32), expected)
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path):
+    gallery = Gallery(tmp_path / "g")
+    gallery.add({'=HYPERLINK("x")': [face(1)], "Ada": [face(2)]}, MAKER)
+    export_gallery(gallery, tmp_path / "g.csv")
+    with open(tmp_path / "g.csv", newline="", encoding="utf-8") as lines:
+        names = [row["name"] for row in csv.DictReader(lines)]
+    assert names == ['\'=HYPERLINK("x")', "Ada"]
 
 
 def test_export_overwrites_only_when_told_and_never_the_gallery(gallery, tmp_path):

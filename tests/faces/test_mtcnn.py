@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cvtool.errors import ModelError
-from cvtool.faces.mtcnn import Face, central_face, find_faces, patch, squares, suppress
+from cvtool.faces.mtcnn import (
+    Face,
+    central_face,
+    find_faces,
+    patch,
+    pyramid_base,
+    squares,
+    suppress,
+)
 from cvtool.faces.mtcnn_networks import load_networks
 
 
@@ -76,6 +84,26 @@ def test_the_largest_face_comes_first_and_the_central_one_can_be_asked_for(netwo
     assert [face.area for face in faces] == sorted((face.area for face in faces), reverse=True)
     middle = central_face(faces, *pixels.shape[:2])
     assert middle is not faces[0] and 360 < middle.box[0] < middle.box[2] < 510
+
+
+def test_a_picture_of_many_pixels_is_looked_at_smaller_and_shows_the_same_face(
+    networks, monkeypatch
+):
+    pixels = cv2.resize(skimage.data.astronaut(), (2400, 2400), interpolation=cv2.INTER_CUBIC)
+    assert pyramid_base(pixels, 0.1).shape == (2000, 2000, 3)
+    (found,) = find_faces(pixels, networks)
+    monkeypatch.setattr("cvtool.faces.mtcnn.PYRAMID_PIXELS", 10**9)
+    (whole,) = find_faces(pixels, networks)
+    side = whole.box[2] - whole.box[0]
+    np.testing.assert_allclose(found.box, whole.box, atol=0.02 * side)
+    np.testing.assert_allclose(found.landmarks, whole.landmarks, atol=0.01 * side)
+
+
+def test_the_pyramid_loses_no_pixels_of_a_picture_of_4_megapixels_nor_of_its_own_size():
+    pixels = np.zeros((2000, 2000, 3), np.uint8)
+    assert pyramid_base(pixels, 0.1) is pixels
+    large = np.zeros((3000, 3000, 3), np.uint8)
+    assert pyramid_base(large, 1.5) is large and pyramid_base(large, 0.9).shape[0] == 2700
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 900), (11, 11), (12, 12), (200, 300)])

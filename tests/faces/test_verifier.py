@@ -1,14 +1,20 @@
 """A verifier from pixels to an answer: faces, embeddings, thresholds, words."""
 
 import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from cvtool.errors import ModelError, PictureError
+from cvtool.errors import ModelError, OptionError, PictureError
 from cvtool.faces.mtcnn import Face
 from cvtool.faces.verifier import Threshold, Verifier, turned_back
+from cvtool.models.presets import find_model
 from tiny_facenet import CALIBRATION, SIZE, portrait, save_tiny, tiny_model
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +90,7 @@ def test_thresholds_come_from_the_calibration(verifier):
 def test_a_rate_below_what_was_measured_is_refused(tmp_path):
     calibration = CALIBRATION | {"rates": CALIBRATION["rates"][1:]}
     verifier = Verifier.load(save_tiny(tmp_path / "m", calibration=calibration), device="cpu")
-    with pytest.raises(ModelError, match="10 drawn pairs, too few .* the lowest it knows is 0.01"):
+    with pytest.raises(OptionError, match="10 drawn pairs, too few .* the lowest it knows is 0.01"):
         verifier.threshold(0.001)
 
 
@@ -107,17 +113,43 @@ def test_a_model_without_calibration_says_how_to_get_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("distance", "words"),
+    ("distance", "threshold", "words"),
     [
-        (0.05, "very likely the same person"),
-        (0.08, "probably the same person"),
-        (0.2, "possibly the same person"),
-        (1.0, "probably two people"),
-        (1.6, "very likely two people"),
+        (0.05, 0.2, "very likely the same person"),
+        (0.08, 0.2, "probably the same person"),
+        (0.2, 0.2, "possibly the same person"),
+        (1.0, 0.2, "probably two people"),
+        (1.6, 0.2, "very likely two people"),
+        # Never the opposite of the answer: a loose threshold, and a strict one.
+        (1.0, 1.2, "possibly the same person"),
+        (1.6, 2.0, "possibly the same person"),
+        (0.08, 0.05, "possibly two people"),
+        (0.04, 0.0, "possibly two people"),
     ],
 )
-def test_distances_are_put_in_words(verifier, distance, words):
-    assert verifier.band(distance) == words
+def test_distances_are_put_in_words(verifier, distance, threshold, words):
+    assert verifier.band(distance, Threshold(threshold)) == words
+
+
+@pytest.mark.parametrize("page", ["verify.md", "faces.md"])
+def test_the_examples_of_the_docs_are_what_the_shipped_model_says(page):
+    preset = find_model("facenet-lfw")
+    shipped = Verifier(preset, SimpleNamespace(name="none"), None)
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    checked = 0
+    for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL):
+        said = re.findall(r'"distance": ([\d.]+)[^}]*?"similarity": "([^"]+)"', block)
+        if not said:
+            continue
+        distance, far = (
+            float(re.search(rf'"{key}": ([\d.]+)', block)[1]) for key in ("threshold", "far")
+        )
+        threshold = shipped.threshold(far)
+        assert (threshold.distance, threshold.far) == (distance, far)
+        for distance, words in said:
+            assert shipped.band(float(distance), threshold) == words
+            checked += 1
+    assert checked >= 1
 
 
 def test_the_json_says_where_the_threshold_comes_from(verifier):

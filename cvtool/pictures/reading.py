@@ -132,7 +132,7 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise PictureError(
-            f"{name}: {width} x {height} pixels are {width * height / 1e6:.0f} megapixels, over "
+            f"{name}: {width} x {height} pixels are {width * height / 1e6:.3g} megapixels, over "
             f"the limit of {max_pixels / 1e6:g}; raise it (--max-pixels) if you trust the file"
         )
 

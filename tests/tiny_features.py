@@ -1,5 +1,7 @@
 """A small untrained feature network for style transfer, and smooth pictures to try it on."""
 
+from contextlib import contextmanager
+
 import cv2
 import keras
 import numpy as np
@@ -22,3 +24,15 @@ def smooth(shape, seed, blur=4):
     patches = cv2.GaussianBlur(noise, (0, 0), blur)
     patches = (patches - patches.min()) / np.ptp(patches)
     return np.rint(255 * patches).astype(np.uint8)
+
+
+@contextmanager
+def eager_functions():
+    """While it lasts nothing is compiled, which takes longer than a few iterations."""
+    import tensorflow
+
+    tensorflow.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tensorflow.config.run_functions_eagerly(False)

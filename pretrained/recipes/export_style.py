@@ -65,7 +65,7 @@ def main():
                 "pictures": 10_000,
                 "top1": round(pretrained["val_top1"], 4),
             },
-            "recipe": "recipes/pretrain_backbone.py --network vgg-small, recipes/train_adain.py",
+            "recipe": "recipes/pretrain_backbone.py, recipes/train_adain.py",
         },
         for_litert=reflected(network, layer),
     )

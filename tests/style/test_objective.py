@@ -10,10 +10,19 @@ from cvtool.style.features import activations_of
 from cvtool.style.objective import Objective
 from cvtool.style.tiled import TiledObjective
 from cvtool.style.tiles import STRIDE, tiles_of
-from tiny_features import small_network, smooth
+from tiny_features import eager_functions, small_network, smooth
 
 LAYERS = "block3_conv2", ["block1_conv1", "block2_conv1", "block4_conv1", "block5_conv1"]
 WEIGHTS = (2.0, 30.0, 1e-3)
+
+
+@pytest.fixture(autouse=True)
+def eager(request):
+    if "compiled" in request.node.name:
+        yield
+        return
+    with eager_functions():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +77,7 @@ def test_style_is_compared_only_under_the_mask(objective):
     assert objective(second.astype(np.float32))[0][1] != pytest.approx(losses[0], rel=0.02)
 
 
-@pytest.mark.parametrize("shape", [(300, 330), (97, 403)])
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("shape", "masked"), [((300, 330), False), ((97, 403), True)])
 def test_tiles_give_the_losses_and_the_gradient_of_the_whole_picture(objective, shape, masked):
     mask = smooth(shape, 7)[..., 0].astype(np.float32) / 255 if masked else None
     pixels = smooth(shape, 4).astype(np.float32)

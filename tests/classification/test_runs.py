@@ -88,10 +88,10 @@ def test_the_keras_file_loads_without_our_code_and_agrees(finished):
     assert np.abs(network(pixels).numpy()[0] - probabilities).max() < 0.02
 
 
-def test_killed_ten_times_it_ends_as_if_it_had_not_been(pictures, finished, tmp_path, monkeypatch):
+def test_killed_five_times_it_ends_as_if_it_had_not_been(pictures, finished, tmp_path, monkeypatch):
     folder, whole = started(pictures, tmp_path / "killed", epochs=6), finished[1]
     rng = np.random.default_rng(1)
-    for _ in range(10):
+    for _ in range(5):
         with monkeypatch.context() as patch:
             # Five steps an epoch; now and then none is finished.
             kill_at(patch, finetuning, int(rng.integers(1, 9)))

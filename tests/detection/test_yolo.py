@@ -81,7 +81,7 @@ def test_a_small_training_learns_to_find_and_tell_apart_discs_and_squares(tmp_pa
     anchors = kmeans_anchors(sizes, 9).reshape(3, 3, 2)
 
     model = yolo(2, widths=WIDTHS, depths=DEPTHS, neck=NECK)
-    epochs, batch = 30, 8
+    epochs, batch = 10, 8
     schedule = WarmupCosine(4e-3, epochs * len(train.examples) // batch, 30)
     model.compile(adamw(model, schedule, ema_momentum=0.95), YoloLoss(anchors, 96, 2))
     plain = Augmentation(mosaic=0.2, scale=(0.9, 1.1))

@@ -69,7 +69,7 @@ def runs(tmp_path_factory):
     write_everyday(root / "everyday20")
     backbone, everyday, shipped = (root / name for name in ("backbone", "everyday", "shipped"))
     pretraining = ["--data", root / "tiny", "--out", backbone, "--stages", "32:2"]
-    run_here("pretrain_backbone.py", *pretraining, "--batch", 40)
+    run_here("pretrain_backbone.py", *pretraining, "--batch", 20, "--limit", 40)
     training = ["--data", root / "everyday20", "--out", everyday, "--batch", 4]
     training += ["--backbone", backbone / "backbone.weights.h5", "--stages", "64:1:0.5,96:1:0"]
     run_here("train_everyday.py", *training)

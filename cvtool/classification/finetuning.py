@@ -40,7 +40,7 @@ from cvtool.training.checkpoints import (
     write_state,
 )
 from cvtool.training.devices import scope_of, training_strategy
-from cvtool.training.optimizers import exclude_small, optimizer_named, schedule_named
+from cvtool.training.optimizers import fit_to, optimizer_named, schedule_named
 from cvtool.training.phases import fit, words_of_stopping
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress
@@ -236,11 +236,12 @@ def train_released(training, network, done_before, say):
         settings.schedule, chosen["learning_rate"], steps, round(steps * settings.warmup)
     )
     optimizer = optimizer_named(settings.optimizer, schedule, weight_decay=settings.weight_decay)
-    exclude_small(optimizer, model)
+    fit_to(optimizer, model)
     model.compile(
         optimizer,
         training_loss(training.several, settings.label_smoothing),
-        metrics=[] if training.several else ["accuracy"],
+        # By name, it would make its variables in the first step; see `fit_to`.
+        metrics=[] if training.several else [keras.metrics.CategoricalAccuracy("accuracy")],
     )
     if done > done_before:
         resume(model, folder)

@@ -24,11 +24,13 @@ from cvtool.errors import OutputError, TrainingError
 @contextlib.contextmanager
 def averaged_weights(model):
     """Put the optimiser's moving average in place of the weights for a while."""
-    if not getattr(model.optimizer, "use_ema", False) or not model.optimizer.built:
+    optimizer = model.optimizer
+    # Before the first step there is nothing to average.
+    if not getattr(optimizer, "use_ema", False) or not int(optimizer.iterations):
         yield
         return
     raw = [keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables]
-    model.optimizer.finalize_variable_values(model.trainable_variables)
+    optimizer.finalize_variable_values(model.trainable_variables)
     try:
         yield
     finally:
@@ -69,7 +71,8 @@ def resume(model, folder):
     folder = Path(folder)
     state = read_state(folder)
     if state["epoch"]:
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         load_checkpoint(model, folder / "last.weights.h5")
     return state["epoch"]
 

@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules by name."""
+"""Optimisers, and learning-rate schedules by name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def optimizer_named(name, schedule, *, weight_decay=0.0, clip_norm=10.0, ema_mom
             with Nesterov momentum 0.9, "rmsprop" (Hinton 2012).
         schedule: learning rate or schedule.
         weight_decay: decoupled decay; biases and batch-norm scales go without once
-            `exclude_small` has been called.
+            `fit_to` has been called.
         clip_norm: upper bound of the global gradient norm.
         ema_momentum: of a moving average of the weights, which
             `training.checkpoints.averaged_weights` reads; None for no average.
@@ -62,7 +62,42 @@ def optimizer_named(name, schedule, *, weight_decay=0.0, clip_norm=10.0, ema_mom
     raise ValueError(f"optimizer {name!r} is not one of {', '.join(OPTIMIZERS)}")
 
 
-def exclude_small(optimizer, model):
-    """Leave biases and batch-norm scales out of the weight decay."""
+def fit_to(optimizer, model):
+    """Leave biases and batch-norm scales out of the weight decay, and make the slots.
+
+    Slots that come into being with the first step make TensorFlow trace that step twice, which
+    doubles the seconds before a training's first step.
+
+    Args:
+        optimizer: keras optimizer, not yet built.
+        model: the network, already built, with the layers frozen that are.
+    """
     if optimizer.weight_decay:
         optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if v.ndim < 2])
+    optimizer.build(model.trainable_variables)
+
+
+def adamw(model, schedule, *, weight_decay=0.01, clip_norm=10.0, ema_momentum=0.998):
+    """AdamW with gradient clipping and an exponential moving average of the weights.
+
+    Biases and batch-norm scales are left out of the weight decay. The average
+    is read with `cvtool.training.checkpoints.averaged_weights`.
+
+    Args:
+        model: the network, already built.
+        schedule: learning rate or schedule.
+        weight_decay: decoupled weight decay (Loshchilov and Hutter 2019).
+        clip_norm: upper bound of the global gradient norm.
+        ema_momentum: momentum of the weight average, or None for no average.
+    Returns:
+        keras.optimizers.AdamW
+    """
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=weight_decay,
+        global_clipnorm=clip_norm,
+        use_ema=ema_momentum is not None,
+        ema_momentum=ema_momentum or 0.99,
+    )
+    fit_to(optimizer, model)
+    return optimizer

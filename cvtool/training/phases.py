@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cvtool.errors import CvtoolError
 from cvtool.training.checkpoints import averaged_weights, read_state
-from cvtool.training.optimizers import exclude_small, optimizer_named, schedule_named
+from cvtool.training.optimizers import fit_to, optimizer_named, schedule_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def compile_phase(network, phase, settings, steps, loss):
         weight_decay=settings.weight_decay,
         ema_momentum=1 - 1 / reach,
     )
-    exclude_small(optimizer, network)
+    fit_to(optimizer, network)
     network.compile(optimizer, loss)
 
 

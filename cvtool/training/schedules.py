@@ -1,4 +1,4 @@
-"""Learning-rate schedules, and the optimiser of the default models."""
+"""Learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -80,29 +80,3 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
             "steps": self.steps,
             "warmup_steps": self.warmup_steps,
         }
-
-
-def adamw(model, schedule, *, weight_decay=0.01, clip_norm=10.0, ema_momentum=0.998):
-    """AdamW with gradient clipping and an exponential moving average of the weights.
-
-    Biases and batch-norm scales are left out of the weight decay. The average
-    is read with `cvtool.training.checkpoints.averaged_weights`.
-
-    Args:
-        model: the network, already built.
-        schedule: learning rate or schedule.
-        weight_decay: decoupled weight decay (Loshchilov and Hutter 2019).
-        clip_norm: upper bound of the global gradient norm.
-        ema_momentum: momentum of the weight average, or None for no average.
-    Returns:
-        keras.optimizers.AdamW
-    """
-    optimizer = keras.optimizers.AdamW(
-        schedule,
-        weight_decay=weight_decay,
-        global_clipnorm=clip_norm,
-        use_ema=ema_momentum is not None,
-        ema_momentum=ema_momentum or 0.99,
-    )
-    optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if v.ndim < 2])
-    return optimizer

@@ -32,9 +32,10 @@ from cvtool.models.presets import find_model, preset_file
 from cvtool.pictures.reading import read_picture
 from cvtool.style import vgg_small
 from cvtool.training.checkpoints import Checkpoint, resume, save_weights
+from cvtool.training.optimizers import adamw
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
-from cvtool.training.schedules import WarmupCosine, adamw
+from cvtool.training.schedules import WarmupCosine
 
 SIDE = 64
 ARCHITECTURE = {"network": "csp", "widths": WIDTHS, "depths": DEPTHS, "dropout": 0.1}

@@ -33,9 +33,10 @@ from cvtool.style import adain
 from cvtool.style.reflection import reflected
 from cvtool.style.vgg_small import fold_batch_norm, normalise_responses, vgg_small
 from cvtool.training.checkpoints import Checkpoint, read_state, resume, save_weights
+from cvtool.training.optimizers import adamw
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
-from cvtool.training.schedules import WarmupCosine, adamw
+from cvtool.training.schedules import WarmupCosine
 from painted import paint
 from pretrain_backbone import build_networks
 

@@ -32,9 +32,10 @@ from cvtool.detection.metrics import evaluate_detections
 from cvtool.detection.yolo import yolo
 from cvtool.pictures.reading import read_picture
 from cvtool.training.checkpoints import Checkpoint, resume
+from cvtool.training.optimizers import adamw
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
-from cvtool.training.schedules import WarmupCosine, adamw
+from cvtool.training.schedules import WarmupCosine
 
 
 def main():

@@ -35,9 +35,10 @@ from cvtool.faces.mtcnn import central_face, find_faces
 from cvtool.faces.mtcnn_networks import load_networks
 from cvtool.pictures.reading import read_picture
 from cvtool.training.checkpoints import Checkpoint, resume
+from cvtool.training.optimizers import adamw
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
-from cvtool.training.schedules import WarmupCosine, adamw
+from cvtool.training.schedules import WarmupCosine
 from train_unet import start_backbone
 
 # What is kept round each aligned face, so that it can be turned and shifted.

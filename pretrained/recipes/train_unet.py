@@ -35,9 +35,10 @@ from cvtool.segmentation.targets import balanced_weights
 from cvtool.segmentation.unet import csp_unet
 from cvtool.training.balance import repeat_factors
 from cvtool.training.checkpoints import Checkpoint, resume
+from cvtool.training.optimizers import adamw
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress, plot_history
-from cvtool.training.schedules import WarmupCosine, adamw
+from cvtool.training.schedules import WarmupCosine
 
 
 def main():

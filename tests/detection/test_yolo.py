@@ -68,7 +68,8 @@ def test_a_small_training_learns_to_find_and_tell_apart_discs_and_squares(tmp_pa
     from cvtool.detection.yolo import yolo
     from cvtool.models.saving import save_model
     from cvtool.training.checkpoints import averaged_weights
-    from cvtool.training.schedules import WarmupCosine, adamw
+    from cvtool.training.optimizers import adamw
+    from cvtool.training.schedules import WarmupCosine
 
     keras.utils.set_random_seed(0)
     for name in ("train", "val"):

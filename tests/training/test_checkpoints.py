@@ -11,7 +11,8 @@ EPOCHS = 4
 def new_model():
     import keras
 
-    from cvtool.training.schedules import WarmupCosine, adamw
+    from cvtool.training.optimizers import adamw
+    from cvtool.training.schedules import WarmupCosine
 
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(8), keras.layers.Dense(1)])

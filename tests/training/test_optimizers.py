@@ -9,7 +9,7 @@ import pytest
 from cvtool.training.optimizers import (
     OPTIMIZERS,
     SCHEDULES,
-    exclude_small,
+    fit_to,
     optimizer_named,
     schedule_named,
 )
@@ -130,7 +130,7 @@ def test_the_decay_spares_biases_and_batch_norm(name):
     model.set_weights([w + 1 for w in model.get_weights()])
     before = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
     optimizer = optimizer_named(name, 0.1, weight_decay=0.5)
-    exclude_small(optimizer, model)
+    fit_to(optimizer, model)
     zeros = [keras.ops.zeros_like(v) for v in model.trainable_variables]
     optimizer.apply(zeros, model.trainable_variables)
     after = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
@@ -141,7 +141,7 @@ def test_the_decay_spares_biases_and_batch_norm(name):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_no_decay_needs_no_exclusion(name):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    exclude_small(optimizer_named(name, 0.1), model)
+    fit_to(optimizer_named(name, 0.1), model)
 
 
 def test_unknown_names_list_the_known_ones():

@@ -26,7 +26,7 @@ def test_a_schedule_survives_its_config():
 def test_weight_decay_spares_biases_and_batch_norm():
     import keras
 
-    from cvtool.training.schedules import adamw
+    from cvtool.training.optimizers import adamw
 
     model = keras.Sequential(
         [keras.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization()]

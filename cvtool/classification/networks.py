@@ -12,6 +12,7 @@ import keras
 from cvtool.backbones import DEPTHS, WIDTHS, csp_backbone
 from cvtool.classification.scratch import build_scratch
 from cvtool.errors import ModelError
+from cvtool.models import own_network
 from cvtool.models.applications import APPLICATIONS, application_classifier, application_features
 
 FEATURES = "pool"
@@ -84,4 +85,6 @@ def features_of(network):
 
 def build(preset):
     """The Keras network of a classifier's preset, with untrained weights."""
+    if "own" in preset.architecture:
+        return own_network.build(preset)
     return classifier(preset.architecture, len(preset.classes), several=preset.several)

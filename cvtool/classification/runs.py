@@ -135,7 +135,7 @@ def network_of(settings):
             f'--backbone: model "{preset.name}" is for {preset.task}; give one that classifies'
         )
     architecture = dict(preset.architecture)
-    if architecture.get("scratch") or architecture.get("top"):
+    if any(architecture.get(kind) for kind in ("scratch", "top", "own")):
         raise ModelError(
             f'--backbone: model "{preset.name}" has no backbone to take over; give tiny200 or a '
             f"name such as {next(iter(APPLICATIONS))}"

@@ -112,6 +112,11 @@ class Segmenter:
         preset = find_model(model)
         if preset.task != "segment":
             raise ModelError(f'model "{preset.name}" is for {preset.task}, not for segment')
+        if size not in (None, preset.size) and preset.architecture.get("fixed_size"):
+            raise ModelError(
+                f'model "{preset.name}" takes pictures of {preset.size} pixels only; leave out '
+                "the size"
+            )
         if choose_engine(device) == "litert":
             engine = LiteRTEngine(preset_file(preset, "litert"))
         else:
@@ -226,8 +231,10 @@ def alignment(architecture: dict) -> int:
     """What a network's sides are multiples of where it need not cut anything.
 
     Args:
-        architecture: as `unet.build` takes it.
+        architecture: as `unet.build` takes it, or of a network of the user's own.
     """
+    if "step" in architecture:
+        return architecture["step"]
     return 32 if architecture["network"] == "csp" else 2 ** architecture.get("depth", 4)
 
 
@@ -257,6 +264,9 @@ def fitted(maps: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def build(preset):
     """The Keras network of a segmenter's preset, with untrained weights."""
+    from cvtool.models import own_network
     from cvtool.segmentation import unet
 
+    if "own" in preset.architecture:
+        return own_network.build(preset)
     return unet.build(len(preset.classes), preset.architecture)

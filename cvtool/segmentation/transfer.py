@@ -29,9 +29,11 @@ def find_start(name):
         ModelError: no such model, or one without that backbone.
     """
     preset = find_model(name)
-    if preset.task == "segment":
+    if preset.task == "segment" and "own" not in preset.architecture:
         return preset
-    if preset.task == "detect" or preset.architecture.get("network") == "csp":
+    # A detector imported from Darknet has another backbone.
+    ours = preset.task == "detect" and "darknet" not in preset.architecture
+    if ours or preset.architecture.get("network") == "csp":
         return preset
     raise ModelError(
         f'--backbone: model "{preset.name}" has no backbone that a U-Net can take over; give '

@@ -38,6 +38,8 @@ PRESET = SimpleNamespace(
     anchors=ANCHORS,
     strides=STRIDES,
     classes=("cat", "dog", "cow"),
+    decoding=(),
+    fit="letterbox",
     score=None,
 )
 

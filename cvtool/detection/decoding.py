@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvtool.detection.grid import STRIDES, boxes_from_raw, prediction_grid
+from cvtool.detection.grid import OWN_DECODING, STRIDES, boxes_from_raw, prediction_grid
 from cvtool.detection.nms import non_max_suppression
 
 
@@ -13,7 +13,15 @@ def sigmoid(x):
     return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
-def decode(raw, size, anchors, strides=STRIDES, *, min_score=0.0):
+def probabilities(logits, decoding=OWN_DECODING):
+    """Class probabilities (..., C) of class logits, as the `Decoding` of their scale says."""
+    if decoding.classes == "sigmoid":
+        return sigmoid(logits)
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def decode(raw, size, anchors, strides=STRIDES, *, decodings=(), min_score=0.0):
     """Boxes and scores of one picture before suppression.
 
     A box's score for a class is p_c x the class's probability (YOLO, Redmon et
@@ -22,8 +30,9 @@ def decode(raw, size, anchors, strides=STRIDES, *, min_score=0.0):
     Args:
         raw: float array (P, 5 + C), the network's output.
         size: side of the square input in pixels.
-        anchors: float array-like (S, A, 2) in pixels.
+        anchors: float array-like (S, A, 2) in pixels; A may differ between scales.
         strides: S strides.
+        decodings: S `Decoding`; empty for that of cvtool's own YOLO.
         min_score: rows below are dropped.
     Returns:
         boxes float32 (M, 4), corners in input pixels; scores float32 (M,) in
@@ -33,12 +42,33 @@ def decode(raw, size, anchors, strides=STRIDES, *, min_score=0.0):
     objectness = sigmoid(raw[:, 4])
     # A class's score never exceeds p_c, so most rows need no further work.
     candidates = np.flatnonzero(objectness >= max(min_score, 1e-6))
-    raw, grid = raw[candidates], grid[candidates]
-    scores = objectness[candidates, None] * sigmoid(raw[:, 5:])
-    rows, class_ids = np.nonzero(scores >= min_score)
-    centres, sizes = boxes_from_raw(raw[:, 0:2], raw[:, 2:4], grid, sigmoid)
-    boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
-    return boxes[rows].astype(np.float32), scores[rows, class_ids], class_ids
+    found, decodings = [], decodings or [OWN_DECODING] * len(strides)
+    # Runs of scales that decode alike, nearly always one, are worked on together.
+    for decoding, stop in runs_of_scales(size, anchors, strides, decodings):
+        taken = candidates[: np.searchsorted(candidates, stop)]
+        candidates = candidates[len(taken) :]
+        rows = raw[taken]
+        scores = objectness[taken, None] * probabilities(rows[:, 5:], decoding)
+        sure, class_ids = np.nonzero(scores >= min_score)
+        centres, sizes = boxes_from_raw(rows[:, 0:2], rows[:, 2:4], grid[taken], sigmoid, decoding)
+        boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
+        found.append((boxes[sure].astype(np.float32), scores[sure, class_ids], class_ids))
+    return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
+
+
+def runs_of_scales(size, anchors, strides, decodings):
+    """Where neighbouring scales that decode alike end.
+
+    Returns:
+        list of (Decoding, number of the row of `prediction_grid` after the run's last).
+    """
+    runs, stop = [], 0
+    for stride, scale, decoding in zip(strides, anchors, decodings, strict=True):
+        stop += len(scale) * (size // stride) ** 2
+        if runs and runs[-1][0] == decoding:
+            runs.pop()
+        runs.append((decoding, stop))
+    return runs
 
 
 def select(boxes, scores, class_ids, *, max_iou=0.45, max_boxes=300):

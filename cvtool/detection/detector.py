@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtool.detection.decoding import decode, select
-from cvtool.detection.grid import prediction_grid
-from cvtool.detection.letterbox import letterbox, unletterbox_boxes
+from cvtool.detection.grid import Decoding, prediction_grid
+from cvtool.detection.letterbox import FITS, unletterbox_boxes
 from cvtool.engines import LiteRTEngine, TensorFlowEngine, choose_engine
 from cvtool.errors import ModelError, OptionError
 from cvtool.models.near_names import unknown_name
@@ -67,7 +67,8 @@ class Detector:
         self.score = USUAL_SCORE if preset.score is None else preset.score
         # In input pixels whatever the size: the network is convolutional, so an object of
         # so many pixels looks the same to it in a small input and in a large one.
-        self.anchors = np.array(preset.anchors)
+        self.anchors = preset.anchors
+        self.decodings = [Decoding(**scale) for scale in preset.decoding]
 
     @classmethod
     def load(cls, model="everyday", *, device="auto", size=None):
@@ -82,13 +83,19 @@ class Detector:
         Raises:
             ModelError: unknown, damaged, or not a detector.
             DeviceError: "gpu" and there is none.
-            OptionError: a size that is not a positive multiple of 32.
+            OptionError: a size that is not a positive multiple of 32, or of the
+                largest stride of a model that has a larger one.
         """
         if size is not None and (size < 32 or size % 32):
             raise OptionError(f"size {size} is not a multiple of 32; try 320 or 416")
         preset = find_model(model)
         if preset.task != "detect":
             raise ModelError(f'model "{preset.name}" is for {preset.task}, not for detect')
+        if size is not None and size % max(preset.strides):
+            raise OptionError(
+                f"size {size} is not a multiple of {max(preset.strides)}, the largest stride of "
+                f'model "{preset.name}"'
+            )
         if choose_engine(device) == "litert":
             engine = LiteRTEngine(preset_file(preset, "litert"))
         else:
@@ -159,17 +166,29 @@ class Detector:
         """Boxes in one part of the picture before suppression, in picture pixels."""
         x1, y1, x2, y2 = view
         part = pixels[y1:y2, x1:x2]
-        square, scale, padding = letterbox(part, self.size)
-        raw = self.predict(square)
-        boxes, scores, class_ids = decode(
-            raw, self.size, self.anchors, self.preset.strides, min_score=min_score
-        )
+        square, scale, padding = self.fit(part)
+        boxes, scores, class_ids = self.decode(self.predict(square), min_score)
         boxes = unletterbox_boxes(boxes, scale, padding, *part.shape[:2])
         boxes += np.array([x1, y1, x1, y1], np.float32)
         # Clipping can leave a box of the padding without area.
         keep = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         keep &= ~cut_by_view(boxes, view, pixels.shape[:2])
         return boxes[keep], scores[keep], class_ids[keep]
+
+    def fit(self, pixels):
+        """A picture as the network sees it, with scale and padding, see `letterbox.FITS`."""
+        return FITS[self.preset.fit](pixels, self.size)
+
+    def decode(self, raw, min_score):
+        """Boxes, scores and class ids of what `predict` gave, in pixels of the square."""
+        return decode(
+            raw,
+            self.size,
+            self.anchors,
+            self.preset.strides,
+            decodings=self.decodings,
+            min_score=min_score,
+        )
 
     def predict(self, square):
         """The network's raw output for its input square, float (P, 5 + classes).
@@ -226,7 +245,15 @@ def cut_by_view(boxes, view, size, margin=2):
 
 
 def build(preset):
-    """The Keras network of a detector's preset, with untrained weights."""
+    """The Keras network of a detector's preset, with untrained weights.
+
+    Raises:
+        ModelError: a Darknet configuration in model.json that cannot be used.
+    """
+    if "darknet" in preset.architecture:
+        from cvtool.models.darknet.network import network_of
+
+        return network_of(preset.architecture, f'the configuration of model "{preset.name}"')
     from cvtool.detection.yolo import yolo
 
     return yolo(

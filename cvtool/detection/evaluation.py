@@ -92,6 +92,7 @@ def evaluate_detector(
     detector: Detector,
     dataset: DetectionDataset,
     *,
+    min_score: float = MIN_SCORE,
     max_iou: float = MAX_IOU,
     on_picture: Callable[[], None] | None = None,
     on_error: Callable[[CvtoolError], object] | None = None,
@@ -105,6 +106,7 @@ def evaluate_detector(
     Args:
         detector: the detector.
         dataset: pictures with true boxes.
+        min_score: boxes that score less are left out.
         max_iou: of two boxes of a class that overlap more, only the better counts.
         on_picture: called after each picture, for a progress bar.
         on_error: called with the error of each picture that cannot be read, or whose size
@@ -114,7 +116,9 @@ def evaluate_detector(
             picture of another size, where `on_error` is None.
         PictureError: a picture cannot be read, where `on_error` is None.
     """
-    if not set(detector.classes) & set(dataset.classes):
+    # Boxes of other classes are left out at once, or they would take the places of those counted.
+    shared = [label for label in detector.classes if label in dataset.classes]
+    if not shared:
         raise DatasetError(
             f'model "{detector.model_name}" knows none of the data set\'s classes '
             f"({', '.join(dataset.classes[:5])}, ...); choose another model or data set"
@@ -130,7 +134,13 @@ def evaluate_detector(
             on_error(error)
             continue
         start = time.perf_counter()
-        found = detector(picture.pixels, min_score=MIN_SCORE, max_iou=max_iou, max_boxes=MAX_BOXES)
+        found = detector(
+            picture.pixels,
+            min_score=min_score,
+            max_iou=max_iou,
+            max_boxes=MAX_BOXES,
+            classes=shared,
+        )
         seconds += time.perf_counter() - start
         predictions.append(as_prediction(found, dataset.classes))
         read.append(index)

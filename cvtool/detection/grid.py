@@ -7,11 +7,39 @@ column by column, anchor by anchor.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
 STRIDES = (8, 16, 32)
+# The exponent of a size is cut here, so that noise does not overflow. No box that lies within a
+# picture needs more.
+LARGEST_EXPONENT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the raw outputs of a scale become boxes and scores.
+
+    Attributes:
+        centre_scale: s in sigmoid(raw) s - (s - 1) / 2, the place of a centre in its cell: with
+            1 it cannot leave the cell, with 2 it can by half a cell.
+        size: what multiplies the anchor: "exp" of the raw output (YOLOv2, Redmon and Farhadi
+            2017, section 2; YOLOv3, YOLOv4), or the "square" of twice its sigmoid.
+        classes: how class logits become probabilities: "sigmoid", each by itself, or "softmax".
+    """
+
+    centre_scale: float = 2.0
+    size: Literal["exp", "square"] = "square"
+    classes: Literal["sigmoid", "softmax"] = "sigmoid"
+
+
+# Of cvtool's own YOLO, in the form of Scaled-YOLOv4 (Wang et al. 2021, section 3): the centre
+# can lie up to half a cell outside its cell, the size is bounded by four anchors, and no
+# exponential can overflow.
+OWN_DECODING = Decoding()
 
 
 def prediction_grid(size, anchors, strides=STRIDES):
@@ -20,11 +48,11 @@ def prediction_grid(size, anchors, strides=STRIDES):
     Args:
         size: side of the network's input in pixels, a multiple of the largest stride.
         anchors: float array-like (S, A, 2), widths and heights in pixels, a
-            row of A anchors for each of the S scales.
+            row of A anchors for each of the S scales; A may differ between them.
         strides: S strides in pixels.
     Returns:
         float32 array (P, 5): cell column, cell row, stride, anchor width,
-        anchor height; P = A x the sum of (size / stride)^2. Read-only.
+        anchor height; P = the sum of A (size / stride)^2. Read-only.
     """
     frozen = tuple(tuple(tuple(map(float, a)) for a in scale) for scale in anchors)
     return _prediction_grid(int(size), frozen, tuple(strides))
@@ -43,23 +71,24 @@ def _prediction_grid(size, anchors, strides):
     return grid
 
 
-def boxes_from_raw(xy, wh, grid, sigmoid):
+def boxes_from_raw(xy, wh, grid, sigmoid, decoding=OWN_DECODING):
     """Turn raw box outputs into centres and sizes.
 
-    The form of Scaled-YOLOv4 (Wang et al. 2021, section 3): the centre can lie
-    up to half a cell outside its cell, the size is bounded by four anchors, and
-    no exponential can overflow.
-
-    Works on NumPy arrays and on backend tensors alike.
+    Works on NumPy arrays and, with sizes that are squares, on backend tensors alike.
 
     Args:
         xy: raw centre outputs (..., P, 2).
         wh: raw size outputs (..., P, 2).
         grid: array (P, 5) from `prediction_grid`, or rows of it.
         sigmoid: the logistic function of the array library in use.
+        decoding: `Decoding` of these rows.
     Returns:
         centres and sizes in input pixels, each (..., P, 2).
     """
-    centres = (sigmoid(xy) * 2.0 - 0.5 + grid[:, 0:2]) * grid[:, 2:3]
-    sizes = (sigmoid(wh) * 2.0) ** 2 * grid[:, 3:5]
-    return centres, sizes
+    s = decoding.centre_scale
+    centres = (sigmoid(xy) * s - (s - 1.0) / 2 + grid[:, 0:2]) * grid[:, 2:3]
+    if decoding.size == "exp":
+        factors = np.exp(np.minimum(wh, LARGEST_EXPONENT))
+    else:
+        factors = (sigmoid(wh) * 2.0) ** 2
+    return centres, factors * grid[:, 3:5]

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cvtool.detection.decoding import decode, sigmoid
-from cvtool.detection.letterbox import letterbox, unletterbox_boxes
+from cvtool.detection.decoding import probabilities, sigmoid
+from cvtool.detection.grid import OWN_DECODING, Decoding
+from cvtool.detection.letterbox import unletterbox_boxes
 from cvtool.pictures.drawing import class_colour
 from cvtool.pictures.fonts import choose_font, font_of
 
@@ -40,7 +41,9 @@ class Scale:
     class_ids: np.ndarray
 
 
-def read_scales(raw, size: int, anchors, strides: Sequence[int]) -> list[Scale]:
+def read_scales(
+    raw, size: int, anchors, strides: Sequence[int], decodings: Sequence[Decoding] = ()
+) -> list[Scale]:
     """The most likely class of every grid cell.
 
     Args:
@@ -48,14 +51,17 @@ def read_scales(raw, size: int, anchors, strides: Sequence[int]) -> list[Scale]:
         size: side of the square input, pixels.
         anchors: float array-like (S, A, 2); only A matters.
         strides: S strides in pixels.
+        decodings: S `Decoding`; empty for that of cvtool's own YOLO.
     """
-    scores = sigmoid(raw[:, 4:5]) * sigmoid(raw[:, 5:])
     scales, start = [], 0
-    for stride, shapes in zip(strides, anchors, strict=True):
+    decodings = decodings or [OWN_DECODING] * len(strides)
+    for stride, shapes, decoding in zip(strides, anchors, decodings, strict=True):
         side = size // stride
         end = start + side * side * len(shapes)
+        rows = raw[start:end]
+        scores = sigmoid(rows[:, 4:5]) * probabilities(rows[:, 5:], decoding)
         # The best anchor first, then the best class.
-        cells = scores[start:end].reshape(side, side, len(shapes), -1).max(axis=2)
+        cells = scores.reshape(side, side, len(shapes), -1).max(axis=2)
         scales.append(Scale(stride, cells.max(axis=2), cells.argmax(axis=2)))
         start = end
     return scales
@@ -77,10 +83,10 @@ def draw_grid(detector, pixels: np.ndarray, *, floor: float = FLOOR) -> np.ndarr
         uint8 RGB array of its own size: two columns of panels, 640 pixels on the longer side.
     """
     height, width = pixels.shape[:2]
-    square, scale, padding = letterbox(pixels, detector.size)
+    square, scale, padding = detector.fit(pixels)
     raw = detector.predict(square)
-    geometry = (detector.size, detector.anchors, detector.preset.strides)
-    boxes, scores, class_ids = decode(raw, *geometry, min_score=floor)
+    geometry = (detector.size, detector.anchors, detector.preset.strides, detector.decodings)
+    boxes, scores, class_ids = detector.decode(raw, floor)
     boxes = unletterbox_boxes(boxes, scale, padding, height, width)
     colours = np.array([class_colour(label) for label in detector.classes])
 
@@ -90,8 +96,10 @@ def draw_grid(detector, pixels: np.ndarray, *, floor: float = FLOOR) -> np.ndarr
     for cells in read_scales(raw, *geometry):
         # Where in the network's input the panel's pixels lie.
         xs, ys = (
-            (np.arange(length) + 0.5) / enlarged * scale + offset
-            for length, offset in zip(reversed(ground.shape[:2]), padding, strict=True)
+            (np.arange(length) + 0.5) / enlarged * each + offset
+            for length, each, offset in zip(
+                reversed(ground.shape[:2]), np.broadcast_to(scale, 2), padding, strict=True
+            )
         )
         side = len(cells.scores)
         columns, rows = (np.minimum(p // cells.stride, side - 1).astype(int) for p in (xs, ys))

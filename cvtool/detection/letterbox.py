@@ -44,6 +44,27 @@ def letterbox(
     return square, scale, (left, top)
 
 
+def stretch(
+    pixels: np.ndarray, size: int
+) -> tuple[np.ndarray, tuple[float, float], tuple[int, int]]:
+    """Resize a picture to a square, whatever its shape, as Darknet does: without averaging.
+
+    Args:
+        pixels: uint8 array (H, W, 3).
+        size: side of the square, pixels.
+    Returns:
+        The square, uint8 (size, size, 3); the scales of x and y, network pixels per picture
+        pixel; and the padding (0, 0), as `letterbox` gives it.
+    """
+    height, width = pixels.shape[:2]
+    square = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR)
+    return square, (size / width, size / height), (0, 0)
+
+
+# By the name that a model's description gives.
+FITS = {"letterbox": letterbox, "stretch": stretch}
+
+
 def letterbox_boxes(boxes, scale: float, padding: tuple[float, float]) -> np.ndarray:
     """Boxes (N, 4) xyxy in picture pixels -> in pixels of the letterboxed square."""
     boxes = as_float(boxes)
@@ -51,15 +72,20 @@ def letterbox_boxes(boxes, scale: float, padding: tuple[float, float]) -> np.nda
 
 
 def unletterbox_boxes(
-    boxes, scale: float, padding: tuple[float, float], height: int, width: int
+    boxes,
+    scale: float | tuple[float, float],
+    padding: tuple[float, float],
+    height: int,
+    width: int,
 ) -> np.ndarray:
     """Boxes (N, 4) xyxy in pixels of the square -> in picture pixels, cut at the picture's edges.
 
     Args:
         boxes: float array (N, 4) xyxy, pixels of the square.
-        scale, padding: as `letterbox` returned them.
+        scale, padding: as `letterbox` or `stretch` returned them.
         height, width: of the original picture, pixels.
     """
     boxes = as_float(boxes)
-    boxes = (boxes - np.array([*padding, *padding], boxes.dtype)) / boxes.dtype.type(scale)
+    scales = np.tile(np.broadcast_to(scale, 2), 2).astype(boxes.dtype)
+    boxes = (boxes - np.array([*padding, *padding], boxes.dtype)) / scales
     return clip_boxes(boxes, height, width)

@@ -128,6 +128,11 @@ def find_detector(name):
             f'--backbone: model "{preset.name}" is for {preset.task}, and the data set has boxes; '
             "give a detector"
         )
+    if "darknet" in preset.architecture:
+        raise ModelError(
+            f'--backbone: model "{preset.name}" was imported from Darknet, and cvtool cannot train '
+            "such a network; give everyday or a model that cvtool trained"
+        )
     return preset
 
 

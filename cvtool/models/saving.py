@@ -17,11 +17,11 @@ from cvtool.models.presets import FORMAT, MODEL_FILE
 from cvtool.tensorflow_import import import_tensorflow, quiet_stderr
 
 
-def save_model(network, folder, description, *, for_litert=None):
+def save_model(network, folder, description, *, for_litert=None, float16=True):
     """Write NAME.weights.h5, NAME.tflite and model.json.
 
-    Both files hold float16 numbers, half the size of float32; the calculation
-    is in float32 all the same.
+    Both files hold float16 numbers, half the size of float32, unless asked otherwise; the
+    calculation is in float32 all the same.
 
     Args:
         network: keras.Model with one picture input (None, None, None, 3).
@@ -29,6 +29,7 @@ def save_model(network, folder, description, *, for_litert=None):
         description: dict with "name", "task" and the other keys of a presets.json
             entry, but "files".
         for_litert: the same network in a form that LiteRT runs faster; None for `network`.
+        float16: False keeps float32, for weights that are to stay exactly as they are.
     Returns:
         the entry as written.
     """
@@ -36,8 +37,13 @@ def save_model(network, folder, description, *, for_litert=None):
     folder.mkdir(parents=True, exist_ok=True)
     name = description["name"]
     weights, litert = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
-    save_float16_weights(network, weights)
-    export_litert(for_litert or network, litert)
+    if float16:
+        save_float16_weights(network, weights)
+    else:
+        part = weights.with_name(f"part-{weights.name}")
+        network.save_weights(part)
+        os.replace(part, weights)
+    export_litert(for_litert or network, litert, float16=float16)
     entry = (
         {"format": FORMAT}
         | description

@@ -21,6 +21,7 @@ from cvtool.cli.options import (
     ViewSizeOption,
     complete_model,
 )
+from cvtool.cli.own_model import ClassNamesOption, resolve
 from cvtool.errors import CvtoolError
 
 DEFAULT_MODEL = "tiny200"
@@ -35,11 +36,13 @@ def classify(
             "-m",
             metavar="NAME",
             show_default=DEFAULT_MODEL,
-            help="A preset, the folder of a trained model, or a network of keras.applications "
-            "such as efficientnetv2b0. Given several times, their probabilities are averaged.",
+            help="A preset, the folder of a trained model, a network of keras.applications "
+            "such as efficientnetv2b0, or a .keras file. Given several times, their probabilities "
+            "are averaged.",
             autocompletion=complete_model,
         ),
     ] = None,
+    classes: ClassNamesOption = None,
     top: Annotated[
         int, typer.Option(min=1, metavar="N", help="Show the N most probable classes.")
     ] = 5,
@@ -72,7 +75,8 @@ def classify(
     problems: list[CvtoolError] = []
     done, start = 0, time.perf_counter()
 
-    classifier = Classifier.load(model or DEFAULT_MODEL, device=device, size=size)
+    models = resolve(model or [DEFAULT_MODEL], classes)
+    classifier = Classifier.load(models, device=device, size=size)
     with ExitStack() as stack:
         report = stack.enter_context(choose_report(json_array, json_lines, total))
         stream = read_pictures(
@@ -81,12 +85,12 @@ def classify(
         pictures = stack.enter_context(closing(stream))
         for picture in console.track(pictures, "classifying", total):
             before = time.perf_counter()
-            classes = classifier(picture.pixels, top=top, tta=tta)
+            found = classifier(picture.pixels, top=top, tta=tta)
             seconds = time.perf_counter() - before
             report.add(
                 make_record(
                     picture,
-                    [each for each in classes if each.score >= score],
+                    [each for each in found if each.score >= score],
                     model=classifier.model_name,
                     engine=classifier.engine_name,
                     seconds=seconds,

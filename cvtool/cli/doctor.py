@@ -107,27 +107,34 @@ def cache(problems: list[str]) -> dict[str, Any]:
 
 
 def models(gpu: bool, versions: dict[str, str | None], problems: list[str]) -> list[dict[str, Any]]:
-    """Each preset with the engine that --device auto takes for it, and if its files are intact."""
-    from cvtool.models.presets import REMEDY, load_presets, verify
+    """Each model with the engine that --device auto takes for it, and if its files are intact.
+
+    Networks of keras.applications are listed if they are on this machine.
+    """
+    from cvtool.models import catalogue
 
     try:
-        presets = load_presets()
+        entries = catalogue.catalogue()
     except CvtoolError as error:
         problems.append(str(error))
         return []
     rows = []
-    for preset in presets.values():
-        damage = verify(preset)
-        problems.extend(f"{line}; {REMEDY}" for line in damage)
+    for entry in entries:
+        here = entry.folder is not None
+        if not here and entry.source == "keras.applications":
+            continue
+        damage = catalogue.problems(entry) if here else []
+        problems.extend(damage)
         engine = "tensorflow" if gpu else "litert"
         interpreter = "ai-edge-litert" if versions["ai-edge-litert"] else "tensorflow"
         rows.append(
             {
-                "name": preset.name,
-                "task": preset.task,
+                "name": entry.name,
+                "task": entry.preset.task if entry.preset else None,
                 "engine": engine,
                 "interpreter": interpreter if engine == "litert" else None,
-                "intact": not damage,
+                "on_disk": here,
+                "intact": not damage if here else None,
             }
         )
     return rows
@@ -152,7 +159,9 @@ def show(findings: dict[str, Any]) -> None:
         if model["interpreter"]:
             engine += f" (by {model['interpreter']})"
         state = "intact" if model["intact"] else "damaged or missing"
-        rows.append((model["name"], model["task"], engine, state))
+        if not model["on_disk"]:
+            state = f"not here; cvtool models pull {model['name']}"
+        rows.append((model["name"], model["task"] or "", engine, state))
     console.print_table(console.table(("model", "task", "engine", "files"), rows))
     if not findings["problems"]:
         print("all is well")

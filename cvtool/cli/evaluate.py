@@ -29,6 +29,7 @@ from cvtool.cli.options import (
     check_size,
     complete_model,
 )
+from cvtool.cli.own_model import ClassNamesOption, resolve
 from cvtool.errors import CvtoolError, ModelError, OutputError
 
 DEFAULT_OUT = Path("evaluation")
@@ -44,7 +45,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A preset, or the folder of a trained model.",
+            help="A preset, the folder of a trained model, or a .keras file.",
             autocompletion=complete_model,
         ),
     ],
@@ -58,6 +59,7 @@ def evaluate(
             "pairs, LFW's or a CSV.",
         ),
     ],
+    classes: ClassNamesOption = None,
     pictures: Annotated[
         Path | None,
         typer.Option(
@@ -110,6 +112,7 @@ def evaluate(
 
     if out is None:
         out = DEFAULT_OUT if overwrite else free_name(DEFAULT_OUT)
+    (model,) = resolve([model], classes)
     task = find_model(model).task
     if task not in EVALUATORS:
         raise ModelError(f'model "{model}" is for {task}, which evaluate does not know')

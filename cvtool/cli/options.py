@@ -13,13 +13,12 @@ LARGEST_SIZE = 4096
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Names of presets for the shell's completion."""
+    """Names of models for the shell's completion."""
     from cvtool.errors import CvtoolError
-    from cvtool.models.applications import APPLICATIONS
-    from cvtool.models.presets import load_presets
+    from cvtool.models.presets import known_names, load_presets
 
     try:
-        return [name for name in (*load_presets(), *APPLICATIONS) if name.startswith(incomplete)]
+        return [name for name in known_names(load_presets()) if name.startswith(incomplete)]
     except CvtoolError:
         return []
 
@@ -73,7 +72,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help="A preset, or the folder of a trained model.",
+        help="A model of cvtool models list, or the folder of a trained model.",
         autocompletion=complete_model,
     ),
 ]

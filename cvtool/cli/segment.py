@@ -24,6 +24,7 @@ from cvtool.cli.options import (
     SourcesArgument,
     known_classes,
 )
+from cvtool.cli.own_model import may_be_own, resolve
 from cvtool.errors import CvtoolError
 
 # As for `cvtool detect`: there a name that is taken is no error, the next free one serves.
@@ -37,7 +38,9 @@ def segment(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="Keep these classes only, separated by commas; the others become background.",
+            help="Keep these classes only, separated by commas; the others become background. "
+            "With a .keras file or SavedModel of your own as --model: the file with the names of "
+            "its classes, one a line, the background first.",
         ),
     ] = None,
     size: LongSideOption = None,
@@ -148,6 +151,8 @@ def segment(
     problems: list[CvtoolError] = []
     done, start = 0, time.perf_counter()
 
+    if may_be_own(model):
+        (model,), classes = resolve([model], None if classes is None else Path(classes)), None
     segmenter = Segmenter.load(model, device=device, size=size)
     wanted = known_classes(classes, segmenter.classes[1:])
     with ExitStack() as stack:

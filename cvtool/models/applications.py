@@ -1,27 +1,31 @@
 """Networks of keras.applications with the weights their authors trained on ImageNet.
 
-The weights are not part of cvtool. Keras downloads them once into its own folder,
-checked by their hash; a network that classifies the thousand classes of ImageNet is
-then kept in the cache folder as a model that every command takes.
+The weights are not part of cvtool. They are downloaded once into Keras' own folder, and
+checked by the hash that Keras knows; a network that classifies the thousand classes of
+ImageNet is then kept in the cache folder as a model that every command takes.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import socket
-import sys
+import os
 import warnings
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from cvtool.errors import ModelError
-from cvtool.models.cache import cache_folder
+from cvtool.models.cache import cache_folder, cache_lock, unwritable
+from cvtool.models.downloads import DownloadError, address_of, fetch, filename_of, part_of
+from cvtool.models.progress import say
+from cvtool.offline import is_offline
 from cvtool.tensorflow_import import import_tensorflow
 
-# Seconds to wait for a server that says nothing.
-PATIENCE = 30
+# What each of them knows.
+IMAGENET_CLASSES = 1000
+# Of ImageNet's class names, as Keras checks it itself.
+CLASSES_MD5 = "c2c37ea517e94d9795004a39431a14cb"
 
 # Mean blue, green and red of ImageNet, which the first networks were given pictures without.
 CAFFE_MEAN = (103.939, 116.779, 123.68)
@@ -94,29 +98,42 @@ def fetch_application(name):
     Raises:
         ModelError: there is no network and no weights; the message says what to fetch.
     """
-    folder = cache_folder() / "applications" / name
+    folder = application_folder(name)
     if (folder / "model.json").exists():
         return folder
     from cvtool.models.saving import save_model
 
-    network = application_classifier(name)
-    description = {
+    with cache_lock(name):
+        # Another process may have been quicker.
+        if (folder / "model.json").exists():
+            return folder
+        network = application_classifier(name)
+        description = describe_application(name) | {"classes": imagenet_classes()}
+        say(f"{name}: converting")
+        try:
+            save_model(network, folder, description)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+    return folder
+
+
+def application_folder(name):
+    """Where the ImageNet classifier of that name is once it is fetched, as a pathlib.Path."""
+    return cache_folder() / "applications" / name
+
+
+def describe_application(name):
+    """What model.json says of an ImageNet classifier, but its classes and files."""
+    return {
         "name": name,
         "task": "classify",
         "description": "1,000 classes of ImageNet, from keras.applications",
         "architecture": {"network": name, "top": True, "fixed_size": True},
         "size": APPLICATIONS[name].size,
-        "classes": imagenet_classes(),
         "licence": "see https://keras.io/api/applications",
         "data": "ImageNet-1k",
+        "source": {"format": "keras.applications"},
     }
-    try:
-        save_model(network, folder, description)
-    except OSError as error:
-        raise ModelError(
-            f"{folder}: cannot be written ({error.strerror}); set CVTOOL_CACHE to another folder"
-        ) from error
-    return folder
 
 
 def imagenet_classes():
@@ -125,8 +142,10 @@ def imagenet_classes():
     from keras.utils import get_file
 
     url = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
-    with _downloads("imagenet_class_index.json"):
-        path = get_file("imagenet_class_index.json", url, cache_subdir="models")
+    with _downloads("imagenet"):
+        path = get_file(
+            "imagenet_class_index.json", url, cache_subdir="models", file_hash=CLASSES_MD5
+        )
     index = json.loads(Path(path).read_text(encoding="utf-8"))
     names = [index[str(number)][1].replace("_", " ") for number in range(len(index))]
     # "crane" is a bird and a machine, "maillot" is there twice.
@@ -171,24 +190,50 @@ def _preprocess(pixels, kind):
 
 @contextmanager
 def _downloads(name):
-    """Turn a failed download into one line that says what to fetch and where to put it."""
-    from keras.src.backend.config import keras_home
+    """Let Keras download by `downloads.fetch`: with resume, a mirror, and not when offline."""
+    from keras.src.utils import file_utils
 
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
+    targets = []
+
+    def retrieve(url, target, *_):
+        target = Path(target)
+        elsewhere = f"fetch {url} on a machine with a network and put it at {target}"
+        if is_offline():
+            raise ModelError(
+                f'model "{name}": its weights are not on this machine, and the network is off '
+                f"(--offline or CVTOOL_OFFLINE); {elsewhere}"
+            )
+        part = part_of(target)
+        targets.append(target)
+        # What is there all the same is not what Keras wants.
+        damaged = target.exists()
+        try:
+            with cache_lock(f"keras-{filename_of(url)}"):
+                # Another process may have been quicker.
+                if damaged or not target.exists():
+                    fetch(address_of(name, url), part, None, name)
+                    os.replace(part, target)
+        except DownloadError as error:
+            raise ModelError(
+                f'model "{name}": its weights could not be downloaded ({error}); {elsewhere}'
+            ) from error
+        except OSError as error:
+            raise unwritable(target, error) from error
+
+    before = file_utils.urlretrieve
+    file_utils.urlretrieve = retrieve
     try:
-        # Keras draws its progress bar on stdout, where only results belong.
-        with redirect_stdout(sys.stderr):
+        # Keras tells of it on stdout, where only results belong.
+        with redirect_stdout(StringIO()):
             yield
-    except Exception as error:
-        found = re.search(r"(https?://[^\s:]+(?::\d+)?\S*?):? ", f"{error} ")
-        if found is None:
+    except ValueError as error:
+        if "corrupted file" not in str(error):
             raise
-        url = found.group(1)
-        target = Path(keras_home()) / "models" / url.rsplit("/", 1)[-1]
+        for target in targets:
+            target.unlink(missing_ok=True)
         raise ModelError(
-            f'model "{name}": its weights could not be downloaded; fetch {url} on a machine '
-            f"with a network and put it at {target}"
+            f'model "{name}": what was downloaded is not the file that Keras expects, its hash is '
+            "another; try again later"
         ) from error
     finally:
-        socket.setdefaulttimeout(before)
+        file_utils.urlretrieve = before

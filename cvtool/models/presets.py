@@ -11,7 +11,9 @@ from typing import Any
 
 from cvtool.errors import ModelError
 from cvtool.models.applications import APPLICATIONS, fetch_application
+from cvtool.models.cache import cached_names, models_folder
 from cvtool.models.near_names import unknown_name
+from cvtool.models.preset_checks import check_preset
 
 PRESETS_FILE = "presets.json"
 MODEL_FILE = "model.json"
@@ -52,12 +54,19 @@ class Preset:
         anchors: detection only: for each scale, (width, height) of its anchors in
             pixels of the network's input.
         strides: detection only: pixels a grid cell, for each scale.
+        decoding: detection only: for each scale, what `cvtool.detection.grid.Decoding` takes;
+            empty for cvtool's own YOLO.
+        fit: detection only: how a picture is brought to the network's square: "letterbox",
+            its shape kept, or "stretch".
         score: detection only: keep boxes that score at least this, in [0, 1]; None where the
             model has no threshold of its own.
         several: classification only: a picture may have several of the classes.
         calibration: faces only: what distances mean, see `faces.verifier.Verifier`.
         scores: data set and figures, measured with `cvtool evaluate`.
         licence, data, recipe: of the weights; training data; the script that made them.
+        source: what the files were made from where cvtool did not train them: "format", and
+            "files", whose values have "sha256", "bytes" and, where they can be downloaded,
+            "url". A preset without files is downloaded and converted, see `models.pulling`.
         described_in: presets.json, or model.json for a model of the user's own.
     """
 
@@ -70,6 +79,8 @@ class Preset:
     architecture: Mapping[str, Any] = field(default_factory=dict)
     anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
     strides: tuple[int, ...] = ()
+    decoding: tuple[Mapping[str, Any], ...] = ()
+    fit: str = "letterbox"
     score: float | None = None
     several: bool = False
     calibration: Mapping[str, Any] = field(default_factory=dict)
@@ -77,13 +88,20 @@ class Preset:
     data: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = ""
+    source: Mapping[str, Any] = field(default_factory=dict)
     described_in: str = PRESETS_FILE
 
     @property
     def remedy(self) -> str:
         """What to do about a damaged file."""
-        shipped = self.described_in == PRESETS_FILE
-        return REMEDY if shipped else "copy the model's folder again, or train it again"
+        if self.described_in == PRESETS_FILE:
+            return REMEDY
+        if not self.source:
+            return "copy the model's folder again, or train it again"
+        files = self.source.get("files", {}).values()
+        if all("url" in file for file in files):
+            return f"get it again: cvtool models pull {self.name}"
+        return "import it again, see cvtool models import --help"
 
 
 def pretrained_folder() -> Path:
@@ -123,19 +141,23 @@ def find_model(model: str | Path, folder: str | Path | None = None) -> Preset:
     """The preset of that name, or the model in that folder.
 
     Args:
-        model: a preset's name; a name of `applications.APPLICATIONS`; or a folder with a
+        model: a preset's name, which may have to be downloaded first; the name of a model
+            that was imported; a name of `applications.APPLICATIONS`; or a folder with a
             model.json, as a training leaves it: one entry of presets.json with its "name",
             its files beside it. A Path is always a folder.
         folder: as for `load_presets`.
     Raises:
-        ModelError: no such preset or folder, or a damaged model.json.
+        ModelError: no such preset or folder, a damaged model.json, or a model that is not on
+            this machine and cannot be downloaded.
     """
     name, path = str(model), Path(model)
     # A preset comes first: a folder of the same name can be given as ./name.
     bare = isinstance(model, str) and path.name == name
     presets = load_presets(folder) if bare or not path.exists() else {}
     if bare and name in presets:
-        return presets[name]
+        return presets[name] if presets[name].files else _downloaded(presets[name])
+    if bare and name in cached_names():
+        return read_model_folder(models_folder() / name)
     if bare and name in APPLICATIONS and not path.exists():
         return read_model_folder(fetch_application(name))
     if name and path.is_dir():
@@ -143,7 +165,12 @@ def find_model(model: str | Path, folder: str | Path | None = None) -> Preset:
     if path.is_file():
         raise ModelError(f"{path}: is a file; give the model's folder, the one with its model.json")
     hint = "" if bare else " (nor is there such a folder)"
-    raise ModelError(unknown_name("model", name, (*presets, *APPLICATIONS)) + hint)
+    raise ModelError(unknown_name("model", name, known_names(presets)) + hint)
+
+
+def known_names(presets: Mapping[str, Preset]) -> list[str]:
+    """All names that `find_model` knows: presets, models in the cache, keras.applications."""
+    return list(dict.fromkeys((*presets, *cached_names(), *APPLICATIONS)))
 
 
 def read_model_folder(folder: str | Path) -> Preset:
@@ -213,12 +240,24 @@ def file_problem(file: PresetFile, described_in: str = PRESETS_FILE) -> str | No
     return None
 
 
+def _downloaded(preset: Preset) -> Preset:
+    # Imported here, since pulling is made of what this module offers.
+    from cvtool.models.pulling import pull_preset
+
+    return read_model_folder(pull_preset(preset))
+
+
 def _preset(
     name: str, entry: Mapping[str, Any], folder: Path, described_in: str = PRESETS_FILE
 ) -> Preset:
+    source = entry.get("source", {})
+    if not isinstance(source, Mapping):
+        raise ValueError("its source is no object")
+    to_download = bool(source) and described_in == PRESETS_FILE
+    entries = entry.get("files", {}) if to_download else entry["files"]
     files = {
         kind: PresetFile(folder / file["file"], file["sha256"], int(file["bytes"]))
-        for kind, file in entry["files"].items()
+        for kind, file in entries.items()
     }
     preset = Preset(
         name=name,
@@ -232,6 +271,8 @@ def _preset(
             tuple((float(w), float(h)) for w, h in scale) for scale in entry.get("anchors", ())
         ),
         strides=tuple(int(s) for s in entry.get("strides", ())),
+        decoding=tuple(dict(scale) for scale in entry.get("decoding", ())),
+        fit=entry.get("fit", "letterbox"),
         score=entry.get("score"),
         several=bool(entry.get("several", False)),
         calibration=entry.get("calibration", {}),
@@ -239,50 +280,9 @@ def _preset(
         data=entry.get("data", ""),
         scores=entry.get("scores", {}),
         recipe=entry.get("recipe", ""),
+        source=source,
         described_in=described_in,
     )
-    if preset.task == "detect":
-        _check_detector(preset)
-    if not isinstance(preset.architecture, Mapping):
-        raise ValueError("its architecture is no object")
-    if preset.task == "verify":
-        _check_calibration(preset.calibration)
-    if not all(isinstance(label, str) for label in preset.classes):
-        raise ValueError("its classes are not all names")
-    # A mask has room for 255 ids, and one more for pixels of no class.
-    if preset.task == "segment" and not (2 <= len(preset.classes) <= 255 and preset.size >= 1):
-        raise ValueError("a segmenter needs the background, 1 to 254 classes and a size")
-    fewest = 1 if preset.several else 2
-    if preset.task == "classify" and (len(preset.classes) < fewest or preset.size < 1):
-        raise ValueError("a classifier needs two classes or more and a size")
+    # Of a preset to download, anchors and strides are in the files to come.
+    check_preset(preset, whole=bool(files) or not to_download)
     return preset
-
-
-def _check_calibration(calibration: Any) -> None:
-    """Raise ValueError where a face model's calibration is not what `Verifier` reads."""
-    if not isinstance(calibration, Mapping):
-        raise ValueError("its calibration is no object")
-    rates = calibration.get("rates", [])
-    numbers = [rate[key] for rate in rates for key in ("far", "threshold", "tar")]
-    numbers += [calibration["threshold"]] if rates else []
-    if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
-        raise ValueError("its calibration holds what is no number")
-    if sorted(rates, key=lambda rate: rate["far"]) != list(rates):
-        raise ValueError("the rates of its calibration do not rise")
-
-
-def _check_detector(preset: Preset) -> None:
-    """Raise ValueError where the numbers that boxes are decoded with contradict each other."""
-    if not preset.classes or not preset.strides:
-        raise ValueError("a detector needs classes and strides")
-    if len(preset.anchors) != len(preset.strides):
-        raise ValueError("as many lists of anchors are needed as strides")
-    if len({len(scale) for scale in preset.anchors}) != 1 or not preset.anchors[0]:
-        raise ValueError("every stride needs the same number of anchors")
-    if preset.size < 1 or preset.size % max(preset.strides):
-        raise ValueError(f"size {preset.size} is not a multiple of {max(preset.strides)}")
-    score = preset.score
-    if score is not None and (
-        isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1
-    ):
-        raise ValueError(f"score {score!r} is no number from 0 to 1")

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from cvtool.errors import SourceError
+from cvtool.offline import is_offline
 from cvtool.pictures.contents import HEAD_BYTES, kind_of, remedy_for
 
 URL_TIMEOUT = 20.0
@@ -41,12 +42,17 @@ def fetch(
     Returns:
         the body and its kind, "picture", "video" or "unknown" (see `contents.kind_of`).
     Raises:
-        SourceError: no answer, an error status, too slow, too large, or a page, text or other
-            document instead of a picture.
+        SourceError: the network is not to be used, no answer, an error status, too slow, too
+            large, or a page, text or other document instead of a picture.
     """
     import http.client
     import urllib.error
 
+    if is_offline():
+        raise SourceError(
+            f"{url}: the network is off (--offline or CVTOOL_OFFLINE); download it elsewhere and "
+            "name the file"
+        )
     try:
         with _open(url, timeout) as response:
             body = _read_body(response, url, timeout, max_bytes, stop)

@@ -1,7 +1,7 @@
 """Public networks: fetched once, and one clear line where they cannot be. No network is used."""
 
+import hashlib
 import json
-import urllib.error
 from pathlib import Path
 
 import keras
@@ -10,9 +10,11 @@ import pytest
 
 from cvtool.classification.classifier import Classifier
 from cvtool.errors import ModelError
-from cvtool.models import applications
+from cvtool.models import applications, downloads
 from cvtool.models.applications import APPLICATIONS, application_features, fetch_application
+from cvtool.models.downloads import DownloadError
 from cvtool.models.presets import find_model
+from file_server import serve
 
 HOST = "https://storage.googleapis.com/tensorflow/keras-applications"
 
@@ -20,19 +22,35 @@ HOST = "https://storage.googleapis.com/tensorflow/keras-applications"
 @pytest.fixture
 def offline(tmp_path, monkeypatch):
     """No server answers, and no weights are on this machine; gives the URLs asked for."""
-    from keras.src.backend import config
-    from keras.src.utils import file_utils
-
     asked = []
 
-    def urlretrieve(url, *_):
+    def fetch(url, *_):
         asked.append(url)
-        raise urllib.error.URLError("Name or service not known")
+        raise DownloadError(f"{url}: cannot be reached (Name or service not known)")
 
-    monkeypatch.setattr(file_utils, "urlretrieve", urlretrieve)
+    monkeypatch.setattr(applications, "fetch", fetch)
+    empty_folders(tmp_path, monkeypatch)
+    return asked
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A server in place of all others, and no weights on this machine."""
+    with serve({}) as server:
+        empty_folders(tmp_path, monkeypatch)
+        monkeypatch.setenv("CVTOOL_MIRROR", server.url)
+        monkeypatch.setattr(downloads, "PAUSES", (0, 0))
+        yield server
+
+
+def empty_folders(tmp_path, monkeypatch):
+    from keras.src.backend import config
+
+    (tmp_path / "keras").mkdir()
     monkeypatch.setattr(config, "keras_home", lambda: str(tmp_path / "keras"))
     monkeypatch.setenv("CVTOOL_CACHE", str(tmp_path / "cache"))
-    return asked
+    for name in ("CVTOOL_OFFLINE", "CVTOOL_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_without_a_network_the_file_and_its_place_are_named(offline, tmp_path):
@@ -52,6 +70,44 @@ def test_a_name_is_looked_for_there_after_the_presets(offline, tmp_path):
         find_model("efficientnetv2b0")
     assert offline == [f"{HOST}/efficientnet_v2/efficientnetv2-b0.h5"]
     assert not (tmp_path / "cache" / "applications" / "efficientnetv2b0" / "model.json").exists()
+
+
+def test_offline_nobody_is_asked(offline, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("CVTOOL_OFFLINE", "1")
+    with pytest.raises(ModelError, match="the network is off .*; fetch https://.* and put it at"):
+        find_model("mobilenetv3small")
+    assert offline == [] and capsys.readouterr().out == ""
+    # Class names that are there already need no network.
+    index = {str(number): [f"n{number}", f"thing_{number}"] for number in range(3)}
+    (tmp_path / "keras" / "models" / "imagenet_class_index.json").write_text(json.dumps(index))
+    digest = hashlib.md5(json.dumps(index).encode()).hexdigest()
+    monkeypatch.setattr(applications, "CLASSES_MD5", digest)
+    assert applications.imagenet_classes() == ["thing 0", "thing 1", "thing 2"]
+
+
+def test_the_files_come_from_the_mirror_and_go_on_after_a_cut(mirror, tmp_path, monkeypatch):
+    index = json.dumps({"0": ["n0", "cat"], "1": ["n1", "dog"]}).ljust(3 * 8192 * 2).encode()
+    mirror.files["/imagenet/imagenet_class_index.json"] = index
+    monkeypatch.setattr(applications, "CLASSES_MD5", hashlib.md5(index).hexdigest())
+    mirror.manners.append("cuts")
+    assert applications.imagenet_classes() == ["cat", "dog"]
+    assert mirror.asked[1] == ("/imagenet/imagenet_class_index.json", "bytes=24576-")
+    assert applications.imagenet_classes() == ["cat", "dog"] and len(mirror.asked) == 2
+    folder = tmp_path / "keras" / "models"
+    assert [path.name for path in folder.iterdir()] == ["imagenet_class_index.json"]
+
+
+def test_a_file_of_another_hash_is_named_and_not_kept(mirror, tmp_path):
+    mirror.files["/imagenet/imagenet_class_index.json"] = b"{}"
+    with pytest.raises(ModelError, match="not the file that Keras expects, its hash is another"):
+        applications.imagenet_classes()
+    assert list((tmp_path / "keras" / "models").iterdir()) == []
+
+
+def test_a_server_that_does_not_have_it_is_named(mirror):
+    with pytest.raises(ModelError, match="vgg16/vgg16_.*: the server answers 404 .*; fetch https:"):
+        application_features("vgg16")
+    assert mirror.asked[0][0].startswith("/vgg16/vgg16_weights")
 
 
 def test_a_name_nearly_right_is_suggested():
@@ -118,7 +174,7 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("CVTOOL_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(applications, "application_classifier", lambda name: None)
     monkeypatch.setattr(applications, "imagenet_classes", lambda: ["a", "b"])
-    with pytest.raises(ModelError, match="mobilenetv3small: cannot be written .*CVTOOL_CACHE"):
+    with pytest.raises(ModelError, match="cannot be written .*CVTOOL_CACHE"):
         fetch_application("mobilenetv3small")
 
 
@@ -165,14 +221,15 @@ def test_class_names_are_unique(tmp_path, monkeypatch):
     (tmp_path / "index.json").write_text(json.dumps(index))
     asked = []
 
-    def get_file(name, url, cache_subdir):
-        asked.append((name, Path(url).name, cache_subdir))
+    def get_file(name, url, cache_subdir, file_hash):
+        asked.append((name, Path(url).name, cache_subdir, file_hash))
         return str(tmp_path / "index.json")
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     expected = ["tench", "crane (n02)", "great owl", "crane (n04)"]
     assert applications.imagenet_classes() == expected
-    assert asked == [("imagenet_class_index.json", "imagenet_class_index.json", "models")]
+    name = "imagenet_class_index.json"
+    assert asked == [(name, name, "models", applications.CLASSES_MD5)]
 
 
 def test_class_names_that_cannot_be_fetched_are_named(offline, tmp_path):

@@ -1,6 +1,7 @@
 """Presets: found, intact, and damaged ones named."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -25,7 +26,11 @@ def copy(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("name", list(load_presets()))
+SHIPPED = [name for name, preset in load_presets().items() if preset.files]
+DOWNLOADED = [name for name in load_presets() if name not in SHIPPED]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_preset_is_whole_and_described(name):
     preset = load_presets()[name]
     assert verify(preset) == []
@@ -34,6 +39,20 @@ def test_every_shipped_preset_is_whole_and_described(name):
     assert preset.scores and set(preset.files) == {"litert", "weights"}
     for recipe in preset.recipe.split(", "):
         assert (pretrained_folder() / recipe).is_file()
+    assert f"## {name} " in (pretrained_folder() / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_every_preset_to_download_is_pinned_and_described(name):
+    preset = load_presets()[name]
+    for text in (preset.task, preset.description, preset.licence, preset.data):
+        assert text
+    assert preset.scores and preset.classes and preset.source["format"] == "darknet"
+    assert set(preset.source["files"]) == {"configuration", "weights"}
+    for file in preset.source["files"].values():
+        # A commit, not a branch, whose files may change.
+        assert re.match(r"https://\S+/[0-9a-f]{40}/\S+$", file["url"])
+        assert re.fullmatch(r"[0-9a-f]{64}", file["sha256"]) and file["bytes"] > 0
     assert f"## {name} " in (pretrained_folder() / "README.md").read_text(encoding="utf-8")
 
 

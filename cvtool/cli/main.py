@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from cvtool import __version__
 from cvtool.cli import console
+from cvtool.cli.benchmark import benchmark
 from cvtool.cli.check import check
 from cvtool.cli.classify import classify
 from cvtool.cli.convert import convert
@@ -20,6 +21,7 @@ from cvtool.cli.demo import demo
 from cvtool.cli.detect import detect
 from cvtool.cli.doctor import doctor
 from cvtool.cli.evaluate import evaluate
+from cvtool.cli.export import export
 from cvtool.cli.faces import faces_app
 from cvtool.cli.finetune import finetune
 from cvtool.cli.models import models_app
@@ -119,6 +121,7 @@ def show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -131,8 +134,16 @@ def options(
             "--verbose", "-v", help="Let the messages of TensorFlow and of the engines through."
         ),
     ] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Never touch the network; CVTOOL_OFFLINE=1 does the same."),
+    ] = False,
 ) -> None:
     """Computer vision at the command line, with models that ship in the package."""
+    if offline:
+        from cvtool.offline import no_network
+
+        context.with_resource(no_network())
     if verbose:
         from cvtool.tensorflow_import import set_verbose
 
@@ -150,6 +161,8 @@ app.command()(check)
 app.command()(convert)
 app.command()(finetune)
 app.command()(evaluate)
+app.command()(export)
+app.command()(benchmark)
 app.add_typer(models_app)
 app.command()(visualise)
 app.command()(demo)

@@ -51,6 +51,9 @@ def loaded_after(*arguments, folder):
         ["stylize", "--help"],
         ["finetune", "--help"],
         ["visualise", "--help"],
+        ["export", "--help"],
+        ["benchmark", "--help"],
+        ["models", "list"],
     ],
 )
 def test_help_and_version_load_no_heavy_module(arguments, tmp_path):
@@ -102,7 +105,7 @@ def test_every_command_has_help_and_is_in_the_readme(run, command):
     "command",
     [
         *("detect", "classify", "segment", "stylize", "verify", "check", "convert", "finetune"),
-        *("evaluate", "visualise"),
+        *("evaluate", "export", "benchmark", "visualise"),
     ],
 )
 def test_the_reference_names_every_option(run, command):

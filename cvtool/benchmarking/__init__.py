@@ -1,0 +1,1 @@
+"""How fast a model runs in each engine: measured in processes of their own."""

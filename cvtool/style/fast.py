@@ -141,7 +141,9 @@ class FastStylizer:
         features *= factor
         features += aim.mean - own.mean * factor
         result = self.decode(features, *content.shape[:2])
-        return keep_luminance(result, content) if keep_colours == "luminance" else result
+        if keep_colours == "luminance":
+            result = keep_luminance(result, content)
+        return result if scene is None else scene.follow(content, result)
 
     def statistics(self, style) -> Statistics:
         """The statistics of a style picture's features, shrunk to 512 pixels if it is larger.

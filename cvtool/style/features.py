@@ -37,7 +37,7 @@ class FeatureChoice:
 
 _FIRST = tuple(f"block{block}_conv1" for block in range(1, 6))
 CHOICES = {
-    NAME: FeatureChoice("block4_conv2", _FIRST, 0.5, 100.0, 5e-4),
+    NAME: FeatureChoice("block4_conv2", _FIRST, 0.5, 150.0, 2.5e-4),
     # Table 1 of the paper's names for VGG-19: conv1_1 ... conv5_1, content at conv4_2.
     "vgg16": FeatureChoice("block4_conv2", _FIRST, 0.5, 100.0, 5e-4),
     "vgg19": FeatureChoice("block4_conv2", _FIRST, 0.5, 100.0, 5e-4),

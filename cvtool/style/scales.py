@@ -53,9 +53,11 @@ def scaled(height, width, longer_side):
 def iterations_of(total, scales):
     """How many of all iterations each scale gets, coarsest first, each 1 or more.
 
-    Equal parts: a coarse scale needs fewer seconds, not fewer iterations.
+    A third more at each scale than at the one before: the coarse ones place the large forms, but
+    the style is judged at the last.
     """
-    shares = np.diff(np.round(np.linspace(0, total, scales + 1)).astype(int))
+    reached = np.cumsum([0.0, *((4 / 3) ** np.arange(scales))])
+    shares = np.diff(np.round(total * reached / reached[-1]).astype(int))
     return [max(1, int(share)) for share in shares]
 
 

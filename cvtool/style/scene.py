@@ -11,15 +11,22 @@ from cvtool.style.colours import to_bytes
 
 # Differences between frames, levels: up to NOISE nothing has moved, from MOVED on something has.
 NOISE, MOVED = 5, 12
+# The same of a frame and the one before, moved along with what they show: what differs more has
+# come into sight or was followed wrongly. A picture that is moved by parts of a pixel is softer.
+FOLLOWED, LOST = 10, 30
+# The side of a picture that movements are looked for in, pixels; they are scaled to the frame.
+FLOW_SIDE = 384
 
 
 class Scene:
     """What stays of a film from frame to frame, against flicker: give it with every frame.
 
     Where hardly anything moves, a frame is averaged with those before, so that the noise of the
-    camera is not stylized; and the content's statistics are averaged, so that what enters the
-    picture does not change the colours of all the rest at once. Weights fall exponentially. A
-    frame that differs much begins a new scene.
+    camera is not stylized; the content's statistics are averaged, so that what enters the picture
+    does not change the colours of all the rest at once; and the results are averaged along the
+    movement (optical flow, as Ruder et al. 2016, "Artistic style transfer for videos", use it), so
+    that strokes move with what they are on. Weights fall exponentially. A frame that differs much
+    begins a new scene.
 
     Args:
         smoothing: weight of the past, in [0, 1); 0 takes each frame by itself.
@@ -36,6 +43,9 @@ class Scene:
         self.statistics: Statistics | None = None
         self.first: np.ndarray | None = None
         self._past: np.ndarray | None = None
+        self._frame: np.ndarray | None = None
+        self._result: np.ndarray | None = None
+        self._began: np.ndarray | None = None
 
     def steady(self, frame):
         """A frame with less noise where it is as the frames before.
@@ -72,3 +82,57 @@ class Scene:
         else:
             self.statistics = now.mixed(before, self.smoothing)
         return self.statistics
+
+    def follow(self, frame, result):
+        """A result with the strokes of the one before, where they are on the same things.
+
+        Args:
+            frame: uint8 (H, W, 3), of the source, at the size of the result.
+            result: uint8 (H, W, 3), what the networks made of it.
+        Returns:
+            uint8 (H, W, 3).
+        """
+        now = result.astype(np.float32)
+        before, past = self._frame, self._result
+        # What `update` took for a new scene has no past.
+        known = past is not None and past.shape == now.shape and self.first is self._began
+        if known and self.smoothing:
+            maps = movement(frame, before)
+            came, past = moved(before, maps), moved(past, maps)
+            difference = np.abs(frame.astype(np.float32) - came).max(axis=-1)
+            difference = cv2.blur(difference, (5, 5))
+            same = np.clip((LOST - difference) / (LOST - FOLLOWED), 0, 1)[..., None]
+            now += self.smoothing * same * (past - now)
+        self._frame, self._result, self._began = frame, now, self.first
+        return to_bytes(now)
+
+
+def movement(frame, before):
+    """Where each pixel of a frame was in the one before.
+
+    Dense inverse search (Kroeger et al. 2016), on smaller pictures where they are large.
+
+    Args:
+        frame, before: uint8 (H, W, 3).
+    Returns:
+        float32 (H, W, 2): x and y in the frame before, pixels.
+    """
+    height, width = frame.shape[:2]
+    scale = min(1.0, FLOW_SIDE / max(height, width))
+    sides = max(16, round(width * scale)), max(16, round(height * scale))
+    grey = [
+        cv2.resize(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), sides, interpolation=cv2.INTER_AREA)
+        for p in (frame, before)
+    ]
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = cv2.resize(search.calc(*grey, None), (width, height), interpolation=cv2.INTER_LINEAR)
+    flow *= np.array([width / sides[0], height / sides[1]], np.float32)
+    rows, columns = np.indices((height, width), np.float32)
+    return flow + np.stack([columns, rows], axis=-1)
+
+
+def moved(picture, maps):
+    """A picture with each pixel taken from a place, see `movement`; float32 (H, W, 3)."""
+    return cv2.remap(
+        picture.astype(np.float32), maps, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )

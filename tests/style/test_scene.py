@@ -1,11 +1,12 @@
 """What stays of a film from frame to frame."""
 
+import cv2
 import numpy as np
 import pytest
 
 from cvtool.errors import OptionError
 from cvtool.style.channel_statistics import Statistics, channel_statistics
-from cvtool.style.scene import Scene
+from cvtool.style.scene import Scene, movement
 
 
 def difference(one, other):
@@ -55,3 +56,51 @@ def test_a_scene_averages_noise_but_nothing_that_moves():
 def test_a_smoothing_that_makes_no_sense(smoothing):
     with pytest.raises(OptionError, match="smoothing"):
         Scene(smoothing)
+
+
+def texture(height=96, width=160, seed=0):
+    """Soft spots that can be followed, uint8 (H, W, 3)."""
+    spots = np.random.default_rng(seed).integers(0, 256, (height // 6, width // 6, 3), np.uint8)
+    return cv2.resize(spots, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def test_movement_finds_a_shift():
+    photo = texture()
+    maps = movement(photo[:, 5:133], photo[:, 2:130])
+    rows, columns = np.indices((96, 128))
+    inner = np.s_[12:-12, 12:-12]
+    assert np.median(np.abs(maps[inner][..., 0] - (columns + 3)[inner])) < 0.3
+    assert np.median(np.abs(maps[inner][..., 1] - rows[inner])) < 0.3
+
+
+def test_strokes_move_with_what_they_are_on():
+    """The networks' strokes flicker at random; along a pan, they are averaged."""
+    photo, rng = texture(), np.random.default_rng(1)
+    scene, step, made = Scene(smoothing=0.8), 3, []
+    for number in range(10):
+        frame = photo[:, step * number : step * number + 128]
+        strokes = np.clip(frame + rng.normal(0, 20, frame.shape), 0, 255).astype(np.uint8)
+        made.append((frame, strokes, scene.follow(frame, strokes)))
+    (_, raw_before, before), (frame, raw, after) = made[-2:]
+    inner = np.s_[10:-10, 10:-20]
+
+    def change(now, then):
+        return difference(now[:, :-step][inner], then[:, step:][inner])
+
+    assert change(after, before) < 0.4 * change(raw, raw_before)
+    # Averaged, not replaced: nearer to what it stands for.
+    assert difference(after[inner], frame[inner]) < 0.7 * difference(raw[inner], frame[inner])
+
+
+def test_nothing_is_followed_that_came_into_sight_or_into_a_new_scene():
+    one, other = texture(seed=1), texture(seed=2)
+    scene = Scene(smoothing=0.8)
+    scene.follow(one, one)
+    assert difference(scene.follow(other, other), other) < 3
+    cut = Scene(smoothing=0.8)
+    cut.first = one
+    cut.follow(one, np.zeros_like(one))
+    cut.first = other  # as `update` does it
+    np.testing.assert_array_equal(cut.follow(one, one), one)
+    small = one[:40]
+    np.testing.assert_array_equal(cut.follow(small, small), small)

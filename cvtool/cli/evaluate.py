@@ -86,6 +86,15 @@ def evaluate(
             help="Detector: of two boxes of a class that overlap more than this, keep one.",
         ),
     ] = None,
+    score: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            show_default="0.001",
+            help="Detector: boxes that score less do not count.",
+        ),
+    ] = None,
     tta: TtaOption = False,
     size: ViewSizeOption = None,
     device: DeviceOption = "auto",
@@ -119,7 +128,7 @@ def evaluate(
     EVALUATORS[task](
         model,
         dataset,
-        Options(pictures, split, limit, iou, tta, size, device, out, as_json, overwrite),
+        Options(pictures, split, limit, iou, score, tta, size, device, out, as_json, overwrite),
     )
 
 
@@ -131,6 +140,7 @@ class Options:
     split: Split | None
     limit: int | None
     iou: float | None
+    score: float | None
     tta: bool
     size: int | None
     device: Device
@@ -169,6 +179,7 @@ def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
             detector,
             truths,
             max_iou=MAX_IOU if options.iou is None else options.iou,
+            min_score=evaluation.MIN_SCORE if options.score is None else options.score,
             on_picture=advance,
             on_error=problems.append,
         )
@@ -179,13 +190,19 @@ def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
         raise typer.Exit(1)
 
 
+def refuse_detectors_options(options: Options) -> None:
+    """Refuse what only a detector's boxes have."""
+    for name, given in (("--iou", options.iou), ("--score", options.score)):
+        if given is not None:
+            raise typer.BadParameter(f"{name} is for detectors")
+
+
 def evaluate_classification(model: str, dataset: Path, options: Options) -> None:
     """Score a classifier, print and save the result."""
     from cvtool.classification import evaluation
     from cvtool.classification.classifier import Classifier
 
-    if options.iou is not None:
-        raise typer.BadParameter("--iou is for detectors")
+    refuse_detectors_options(options)
     if options.split is not None:
         raise typer.BadParameter(
             "--split is for detectors and segmentation; name the folder of the split instead"
@@ -216,8 +233,7 @@ def evaluate_segmentation(model: str, dataset: Path, options: Options) -> None:
     from cvtool.segmentation import evaluation
     from cvtool.segmentation.segmenter import Segmenter
 
-    if options.iou is not None:
-        raise typer.BadParameter("--iou is for detectors")
+    refuse_detectors_options(options)
     if options.tta:
         raise typer.BadParameter("--tta is for classifiers")
     check_out(options, evaluation.SUMMARY_FILE)
@@ -260,6 +276,7 @@ def evaluate_verification(model: str, dataset: Path, options: Options) -> None:
 
     for option, given, tasks in (
         ("--iou", options.iou is not None, "detectors"),
+        ("--score", options.score is not None, "detectors"),
         ("--tta", options.tta, "classifiers"),
         ("--split", options.split is not None, "detectors and segmentation"),
         ("--size", options.size is not None, "models that see whole pictures"),

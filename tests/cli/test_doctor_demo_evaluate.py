@@ -104,6 +104,13 @@ def test_evaluate_prints_the_documented_json_and_saves_what_explains_it(run, dat
     assert "evaluation-2" in table.stdout
 
 
+def test_boxes_below_a_score_do_not_count(run, dataset):
+    arguments = ["evaluate", "everyday", dataset, "--json", "--overwrite"]
+    lowest = json.loads(run(*arguments).stdout)
+    high = json.loads(run(*arguments, "--score", 0.95).stdout)
+    assert lowest["mAP50"] > 0.3 and high["mAP50"] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -91,24 +91,27 @@ def export(
     from cvtool.exporting.export import export_model
 
     problems: list[CvtoolError] = []
-    exported = export_model(
-        model,
-        format,
-        precision=precision,
-        size=side if isinstance(side, int) else None,
-        free=free,
-        batch=count if isinstance(count, int) else None,
-        pictures=pixels_of(pictures, problems) if pictures else None,
-        out=out,
-        overwrite=overwrite,
-        say=console.say,
-    )
-    if as_json:
-        console.print_json(exported.to_dict())
-    else:
-        show(exported)
-    for problem in problems:
-        console.complain(problem)
+    try:
+        exported = export_model(
+            model,
+            format,
+            precision=precision,
+            size=side if isinstance(side, int) else None,
+            free=free,
+            batch=count if isinstance(count, int) else None,
+            pictures=pixels_of(pictures, problems) if pictures else None,
+            out=out,
+            overwrite=overwrite,
+            say=console.say,
+        )
+        if as_json:
+            console.print_json(exported.to_dict())
+        else:
+            show(exported)
+    finally:
+        # Where not one can be read, they say why.
+        for problem in problems:
+            console.complain(problem)
     if problems:
         raise typer.Exit(1)
 

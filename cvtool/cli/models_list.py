@@ -94,13 +94,16 @@ def info(name: ModelArgument, as_json: JsonOption = False) -> None:
 
     Nothing is downloaded.
     """
+    from cvtool.errors import ModelError
     from cvtool.models.catalogue import find_entry
 
     entry = find_entry(name)
     if as_json:
         console.print_json(entry.to_dict())
-        return
-    console.print_table(console.table(("what", "value"), facts(entry)))
+    else:
+        console.print_table(console.table(("what", "value"), facts(entry)))
+    if entry.problem:
+        raise ModelError(entry.problem)
 
 
 def facts(entry: Entry) -> list[tuple[str, str]]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cvtool.errors import ModelError
+
 ClassNamesOption = Annotated[
     Path | None,
     typer.Option(
@@ -36,6 +38,8 @@ def resolve(models: list[str], classes: Path | None) -> list[str]:
             param_hint="--classes",
         )
     if classes is not None and not own:
+        if models[0].endswith(".keras"):
+            raise ModelError(f"{models[0]}: no such file; check the path")
         raise typer.BadParameter(
             f'the model "{models[0]}" knows its classes; leave this out', param_hint="--classes"
         )

@@ -9,6 +9,7 @@ from elsewhere.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +25,13 @@ CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 ENTRIES = {"metadata.json", CONFIG, WEIGHTS}
 # A description of layers is text of some kilobytes each.
 MOST_CONFIG_BYTES = 64_000_000
-# Of the whole archive: floats hardly shrink, so a tiny file of a huge network is a trap.
-MOST_SHRINKING = 100
+# Floats hardly shrink, so a tiny file of a huge network is a trap.
+MOST_SHRINKING, MOST_OF_A_TINY_FILE = 100, 100_000_000
+# Where Keras keeps what networks are made of, and not what reads, writes and downloads.
+PARTS = re.compile(
+    r"keras|keras(\.src)?\.(layers|models|ops|random|activations|initializers|regularizers"
+    r"|constraints|quantizers|dtype_policies|optimizers|losses|metrics)(\..+)?"
+)
 # Layers of Keras that run what a file brings along.
 RUNS_CODE = {
     "Lambda": "it holds Python code",
@@ -101,16 +107,20 @@ def _check_entries(path: Path, archive: zipfile.ZipFile) -> None:
             f'{path}: holds "{strange[0]}", which a network of plain layers has no use for; refused'
         )
     unpacked = sum(entry.file_size for entry in archive.infolist())
-    packed = sum(entry.compress_size for entry in archive.infolist())
+    packed = path.stat().st_size  # Not what the entries say of themselves.
     config_bytes = archive.getinfo(CONFIG).file_size
-    if config_bytes > MOST_CONFIG_BYTES or unpacked > MOST_SHRINKING * max(packed, 1_000_000):
+    if config_bytes > MOST_CONFIG_BYTES or _shrinks_too_well(unpacked, packed):
         raise ModelError(
             f"{path}: unpacks from {packed:,} to {unpacked:,} bytes; refused, no network does"
         )
 
 
+def _shrinks_too_well(unpacked: int, packed: int) -> bool:
+    return unpacked > max(MOST_SHRINKING * packed, MOST_OF_A_TINY_FILE)
+
+
 def _check_weights(path: Path, stream: Any) -> None:
-    """HDF5 can point to other files on the disk, which a loader would read as weights."""
+    """HDF5 can point to other files on the disk, and be far larger than what is stored of it."""
     import h5py
 
     def outside(group: h5py.Group) -> bool:
@@ -121,8 +131,14 @@ def _check_weights(path: Path, stream: Any) -> None:
             item = group[name]
             if isinstance(item, h5py.Group) and outside(item):
                 return True
-            if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-                return True
+            if isinstance(item, h5py.Dataset):
+                if item.external or item.is_virtual:
+                    return True
+                if _shrinks_too_well(item.nbytes, item.id.get_storage_size()):
+                    raise ModelError(
+                        f"{path}: its weights unpack to {item.nbytes:,} bytes; refused, no "
+                        "network's do"
+                    )
         return False
 
     with h5py.File(stream, "r") as file:
@@ -131,6 +147,9 @@ def _check_weights(path: Path, stream: Any) -> None:
 
 
 def _check_config(path: Path, config: Any) -> None:
+    if isinstance(config, dict):
+        # How the whole was trained is not loaded; of a network within it, it is.
+        config = {key: value for key, value in config.items() if key != "compile_config"}
     for part in _objects(config):
         kind, module = part.get("class_name"), part.get("module")
         if not isinstance(kind, str):
@@ -143,7 +162,9 @@ def _check_config(path: Path, config: Any) -> None:
                 f"{path}: {named} is refused: {RUNS_CODE[kind]}, which cvtool does not run; "
                 + REMEDY
             )
-        foreign = isinstance(module, str) and module.split(".")[0] != "keras"
+        foreign = isinstance(module, str) and not PARTS.fullmatch(module)
+        # Layers are classes; by its name Keras would take a function for one.
+        foreign = foreign or kind[:1].islower()
         if foreign or (part.get("registered_name") or kind).partition(">")[1]:
             raise ModelError(
                 f"{path}: {named} is not one of Keras's own and needs code that is not in the "
@@ -152,16 +173,13 @@ def _check_config(path: Path, config: Any) -> None:
 
 
 def _objects(value: Any) -> Iterator[dict]:
-    """Every JSON object inside a value; without recursion, for depth is the file's choice.
-
-    How the model was trained is left out, for nothing of that is loaded.
-    """
+    """Every JSON object inside a value; without recursion, for depth is the file's choice."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
             yield item
-            waiting.extend(item[key] for key in item if key != "compile_config")
+            waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
 

@@ -28,6 +28,8 @@ USUAL_SIZE = {"classify": 224, "segment": 320}
 SMALLEST = 1e-7
 # How far the probabilities of a softmax may be from a sum of 1.
 ROUNDING = 1e-3
+# What the converted network may differ by, as a share of the largest number.
+DIFFERENCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,12 @@ def import_own(
     entry |= description or {}
     try:
         if is_saved_model(path):
-            return _save_signature(network, wrapping, folder, entry)
-        return _save_keras(network, wrapping, folder, entry, path)
+            written = _save_signature(network, wrapping, folder, entry)
+        else:
+            written = _save_keras(network, wrapping, folder, entry, path)
+        litert = folder / written["files"]["litert"]["file"]
+        _check_litert(litert, network, wrapping, entry["size"])
+        return written
     except (OSError, ModelError):
         raise
     except Exception as error:
@@ -126,6 +132,11 @@ def build(preset: Preset) -> keras.Model:
     Raises:
         ModelError: it was made of a SavedModel, or its file is damaged.
     """
+    if KIND not in preset.files:
+        raise ModelError(
+            f'model "{preset.name}" was made of a SavedModel, so it runs in LiteRT on the CPU '
+            "only; for this, import the network as a .keras file"
+        )
     network = load_keras_file(preset_file(preset, KIND))
     return wrap(network, Wrapping(**preset.architecture["own"]))
 
@@ -261,6 +272,30 @@ def _signature(path: Path):
     sides = [side or USUAL_SIZE["classify"] for side in taken.shape[1:3]]
     noise = np.random.default_rng(0).random((2, *sides, 3), np.float32)
     return network, shapes, kind_of_outputs(network(noise).numpy())
+
+
+def _check_litert(litert: Path, network: Callable, wrapping: Wrapping, size: int) -> None:
+    """Run what was written, for the converter also writes what LiteRT cannot run.
+
+    Raises:
+        ValueError, RuntimeError: it does not run, or answers otherwise than the network.
+    """
+    import numpy as np
+
+    from cvtool.engines import new_interpreter, usable_cores
+
+    noise = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
+    interpreter = new_interpreter(litert.read_bytes(), usable_cores())
+    index = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(index, noise.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(index, noise)
+    interpreter.invoke()
+    actual = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    expected = np.asarray(wrapped(network, wrapping, noise))
+    most = DIFFERENCE * np.abs(expected).max()
+    if not np.allclose(actual, expected, rtol=0, atol=most, equal_nan=True):
+        raise ValueError("it answers otherwise there")
 
 
 def _save_keras(network, wrapping, folder, entry, path):

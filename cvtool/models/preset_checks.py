@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cvtool.models.presets import Preset
+
+
+def check_files(files: Mapping[str, Any], source: Mapping[str, Any]) -> None:
+    """Raise ValueError where a description names files elsewhere: paths are made of these.
+
+    Args:
+        files, source: as presets.json and model.json have them.
+    """
+    for file in files.values():
+        if file["file"] != PurePath(file["file"]).name or "\\" in file["file"]:
+            raise ValueError(f"file {file['file']!r} is no plain name")
+    for file in (*files.values(), *source.get("files", {}).values()):
+        if not re.fullmatch("[0-9a-f]{64}", str(file["sha256"])):
+            raise ValueError(f"sha256 {file['sha256']!r} is not 64 hexadecimal digits")
 
 
 def check_preset(preset: Preset, *, whole: bool = True) -> None:

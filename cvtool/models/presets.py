@@ -13,7 +13,7 @@ from cvtool.errors import ModelError
 from cvtool.models.applications import APPLICATIONS, fetch_application
 from cvtool.models.cache import cached_names, models_folder
 from cvtool.models.near_names import unknown_name
-from cvtool.models.preset_checks import check_preset
+from cvtool.models.preset_checks import check_files, check_preset
 
 PRESETS_FILE = "presets.json"
 MODEL_FILE = "model.json"
@@ -259,6 +259,7 @@ def _preset(
         kind: PresetFile(folder / file["file"], file["sha256"], int(file["bytes"]))
         for kind, file in entries.items()
     }
+    check_files(entries, source)
     preset = Preset(
         name=name,
         task=entry["task"],

@@ -292,6 +292,9 @@ def _import_darknet():
 
 
 def _source_of(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():
+        # Of a device or a pipe, nothing is left when it is read again to convert it.
+        raise ModelError(f"{path}: not a file; give the model's file")
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -155,6 +155,13 @@ def test_verify_checks_what_is_here(run, shelf):
     assert "get it: cvtool models pull vgg16" in the_error(run("models", "verify", "vgg16"))
 
 
+def test_info_of_a_damaged_model_says_why_and_fails(run, tmp_path):
+    (tmp_path / "run").mkdir()
+    result = run("models", "info", "run", "--json")
+    assert "no model.json in it" in the_error(result)
+    assert "no model.json in it" in json.loads(result.stdout)["problem"]
+
+
 def test_path_prints_where_the_files_are(run, shelf, tmp_path):
     assert "get it: cvtool models pull tiny" in the_error(run("models", "path", "tiny"))
     run("models", "pull", "tiny")
@@ -216,9 +223,9 @@ def test_import_names_what_is_wrong_with_the_names(run, shelf, own, tmp_path, na
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["own.cfg", "--names", "own.names"], "give two files"),
+        (["own.cfg", "--names", "own.names"], "give a detector's two files"),
         (["own.cfg", "own.weights"], "give the file with their names"),
-        (["own.weights", "own.weights", "--names", "own.names"], "give two files"),
+        (["own.weights", "own.weights", "--names", "own.names"], "give a detector's two files"),
     ],
 )
 def test_import_needs_all_files(run, shelf, own, arguments, words):

@@ -87,6 +87,8 @@ def test_the_classes_must_be_named_and_fit(run, tmp_path, file):
     (tmp_path / "two.txt").write_text("red\ngreen")
     wrong = run("classify", "red.png", "-m", file, "--classes", "two.txt")
     assert "gives 3 numbers and 2 classes are named" in the_error(wrong, 1)
+    nowhere = run("classify", "red.png", "-m", "none.keras", "--classes", "names.txt")
+    assert "none.keras: no such file" in the_error(nowhere, 1)
     missing = run("classify", "red.png", "-m", file, "--classes", "none.txt")
     assert "none.txt: cannot be read" in the_error(missing, 1)
 

@@ -97,6 +97,10 @@ def test_lambda_layers_are_refused_and_do_not_run(tmp_path):
     [
         ({"module": "os", "class_name": "system"}, "not one of Keras's own"),
         ({"module": "builtins", "class_name": "function"}, "names a function"),
+        ({"module": "keras.utils", "class_name": "get_file"}, "not one of Keras's own"),
+        ({"module": "keras.models", "class_name": "load_model"}, "not one of Keras's own"),
+        ({"module": "keras.src.saving.saving_lib", "class_name": "H5"}, "not one of Keras's own"),
+        ({"compile_config": {"loss": {"module": "os", "class_name": "X"}}}, "not one of Keras's"),
         ({"class_name": "Shift", "registered_name": "mine>Shift"}, "not one of Keras's own"),
         ({"class_name": "TFSMLayer"}, "loads another file"),
         ({"class_name": "TorchModuleWrapper"}, "pickled"),
@@ -129,6 +133,27 @@ def test_entries_that_a_network_does_not_need_are_refused(file, name):
 def test_an_archive_that_unpacks_to_very_much_is_refused(file):
     rewritten(file, entries={"metadata.json": bytes(200_000_000)}.items())
     with pytest.raises(ModelError, match="unpacks from"):
+        check_keras_file(file)
+
+
+def test_an_archive_is_as_large_as_its_file_and_not_as_it_says(file):
+    rewritten(file, entries={"metadata.json": bytes(200_000_000)}.items())
+    content = bytearray(file.read_bytes())
+    # The size of the packed entry, in the table at the end of the archive.
+    entry = content.rindex(b"metadata.json") - 46
+    assert content[entry : entry + 4] == b"PK\x01\x02"
+    content[entry + 20 : entry + 24] = (100_000_000).to_bytes(4, "little")
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match="unpacks from"):
+        check_keras_file(file)
+
+
+def test_weights_of_which_hardly_anything_is_stored_are_refused(file, tmp_path):
+    weights = tmp_path / "weights.h5"
+    with h5py.File(weights, "w") as written:
+        written.create_dataset("vars/0", (10**6, 10**6), "f4", chunks=(100, 100))
+    rewritten(file, entries={"model.weights.h5": weights.read_bytes()}.items())
+    with pytest.raises(ModelError, match="its weights unpack to 4,000,000,000,000 bytes"):
         check_keras_file(file)
 
 
@@ -201,6 +226,57 @@ def test_a_saved_model_that_touches_files_or_python_is_refused(tmp_path):
 
     with pytest.raises(ModelError, match="PyFunc"):
         check_saved_model(serve(tmp_path / "python", python))
+
+
+def test_a_saved_model_is_judged_by_what_tensorflow_would_run(tmp_path):
+    import tensorflow
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    marker = tmp_path / "written"
+
+    def write(x):
+        with tensorflow.control_dependencies([tensorflow.io.write_file(str(marker), "x")]):
+            return tensorflow.reduce_mean(x, (1, 2))
+
+    # The signature names a harmless function, the object that serves it another one.
+    folder = serve(tmp_path / "signature", write)
+    harmless = serve(tmp_path / "harmless", lambda x: tensorflow.reduce_mean(x, (1, 2)))
+    graphs = {}
+    for each in (folder, harmless):
+        graphs[each] = saved_model_pb2.SavedModel()
+        graphs[each].ParseFromString((each / "saved_model.pb").read_bytes())
+    served = graphs[folder].meta_graphs[0]
+    other = graphs[harmless].meta_graphs[0].graph_def.node
+    served.graph_def.node.extend(n for n in other if n.op == "Placeholder" and "x" in n.name)
+    for output in served.signature_def["serving_default"].outputs.values():
+        output.name = served.graph_def.node[-1].name + ":0"
+    (folder / "saved_model.pb").write_bytes(graphs[folder].SerializeToString())
+    with pytest.raises(ModelError, match='holds the operation "WriteFile"'):
+        load_signature(folder)
+
+    # Without objects, TensorFlow would run the graph's own initialisation.
+    graph = graphs[harmless].meta_graphs[0]
+    graph.ClearField("object_graph_def")
+    (harmless / "saved_model.pb").write_bytes(graphs[harmless].SerializeToString())
+    with pytest.raises(ModelError, match="of TensorFlow 1; refused"):
+        load_signature(harmless)
+    assert not marker.exists()
+
+
+def test_a_saved_model_that_reads_files_without_naming_them_as_text_is_refused(tmp_path):
+    import tensorflow
+
+    def mapped(x):
+        return x + tensorflow.raw_ops.ImmutableConst(
+            dtype="float32", shape=(3,), memory_region_name="/etc/hostname"
+        )
+
+    with pytest.raises(ModelError, match="ImmutableConst"):
+        check_saved_model(serve(tmp_path / "mapped", mapped))
+    with pytest.raises(ModelError, match="DecodeRaw"):
+        check_saved_model(
+            serve(tmp_path / "text", lambda x: x + tensorflow.io.decode_raw(b"abcd", "float32"))
+        )
 
 
 def test_damaged_saved_models_are_refused(tmp_path):

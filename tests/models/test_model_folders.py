@@ -123,3 +123,19 @@ def test_damage_names_model_json_and_a_remedy_that_helps(model):
 def test_what_is_neither_preset_nor_folder_lists_the_presets(name):
     with pytest.raises(ModelError, match=f'unknown model "{name}"; choose from everyday'):
         find_model(name)
+
+
+@pytest.mark.parametrize("file", ["../elsewhere.tflite", "/etc/passwd", "a\\b.tflite"])
+def test_files_elsewhere_are_not_its_own(model, file):
+    folder = model()
+    entry = json.loads((folder / "model.json").read_text())
+    entry["files"]["litert"]["file"] = file
+    (folder / "model.json").write_text(json.dumps(entry))
+    with pytest.raises(ModelError, match="no plain name"):
+        find_model(folder)
+
+
+def test_a_hash_is_a_hash(model):
+    source = {"format": "darknet", "files": {"weights": {"sha256": "../../x", "bytes": 1}}}
+    with pytest.raises(ModelError, match="not 64 hexadecimal digits"):
+        find_model(model(source=source))

@@ -104,6 +104,17 @@ def test_a_segmenter_with_one_output_tells_two_classes_apart(tmp_path):
         Segmenter.load(tmp_path / "model", size=96)
 
 
+def test_what_litert_cannot_run_is_refused(tmp_path):
+    import keras
+    from keras import layers
+
+    # The converter writes this one with operations that only TensorFlow has.
+    network = keras.Sequential([keras.Input((8, 8, 3)), layers.Reshape((8, 24)), layers.LSTM(2)])
+    network.save(tmp_path / "sequence.keras")
+    with pytest.raises(ModelError, match="sequence.keras: cannot be converted for LiteRT"):
+        import_own(tmp_path / "sequence.keras", tmp_path / "m", name="m", classes=["a", "b"])
+
+
 def test_a_saved_model_becomes_one_for_litert(tmp_path):
     network = classifying("softmax")
     network.export(tmp_path / "saved", verbose=False)
@@ -116,6 +127,8 @@ def test_a_saved_model_becomes_one_for_litert(tmp_path):
         pixel_range=(-1, 1),
     )
     assert list(entry["files"]) == ["litert"]
+    with pytest.raises(ModelError, match='"saved" was made of a SavedModel'):
+        load_network(tmp_path / "model")
     got = Classifier.load(tmp_path / "model", device="cpu").probabilities(PIXELS)
     expected = np.asarray(network(centre_view(PIXELS, 16)[None] / np.float32(127.5) - 1))[0]
     np.testing.assert_allclose(got, expected, atol=1e-5)

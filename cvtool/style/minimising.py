@@ -10,8 +10,10 @@ import keras
 import numpy as np
 from scipy.optimize import Bounds, minimize
 
-# Pairs of steps and gradients that L-BFGS remembers.
-MEMORY = 10
+# Pairs of steps and gradients that L-BFGS remembers; of large pictures fewer, for each pair takes
+# 32 bytes a number: at 2,048 px, 270 MB.
+MEMORY, MEMORY_OF_LARGE = 10, 3
+LARGE = 3 * 1024**2
 # Levels that Adam moves a pixel in its first iterations.
 ADAM_RATE = 4.0
 # How often the step is lowered after a loss that is no number.
@@ -66,7 +68,7 @@ def lbfgs(function, pixels, iterations, on_iteration):
         options={
             "maxiter": iterations,
             "maxfun": 2 * iterations + 20,
-            "maxcor": MEMORY,
+            "maxcor": MEMORY if pixels.size <= LARGE else MEMORY_OF_LARGE,
             "ftol": 0,
             "gtol": 0,
         },

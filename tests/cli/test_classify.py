@@ -101,6 +101,7 @@ def test_without_a_network_a_public_model_says_what_to_fetch(run, photo, monkeyp
 
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     monkeypatch.setenv("CVTOOL_CACHE", str(photo.parent / "cache"))
+    (photo.parent / "keras").mkdir()
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(photo.parent / "keras"))
     result = run("classify", photo, "--model", "mobilenetv3small")
     assert result.exit_code == 1

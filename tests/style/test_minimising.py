@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from cvtool.style.minimising import PATIENCE, NotANumber, adam, lbfgs
 
@@ -35,6 +36,30 @@ def test_the_minimum_is_found(minimise, tolerance):
     pixels, totals = run(minimise)
     assert np.abs(pixels - AIM).max() < tolerance
     assert totals[-1] < 1e-3 * totals[0]
+
+
+def valley(pixels):
+    """Rosenbrock's curved valley over all pixels, in hundreds of levels; some end at a bound."""
+    x = pixels.ravel().astype(np.float64) / 100
+    ahead = x[1:] - x[:-1] ** 2
+    gradient = np.zeros_like(x)
+    gradient[1:] += 20 * ahead
+    gradient[:-1] += -40 * x[:-1] * ahead - 2 * (1.6 - x[:-1])
+    losses = np.array([10 * (ahead**2).sum(), ((1.6 - x[:-1]) ** 2).sum()])
+    return losses, (gradient / 100).reshape(pixels.shape).astype(np.float32)
+
+
+def test_lbfgs_agrees_with_that_of_scipy():
+    def flat(values):
+        losses, gradient = valley(values.reshape(SHAPE))
+        return losses.sum(), gradient.ravel().astype(np.float64)
+
+    start = np.full(SHAPE, 30.0)
+    theirs = minimize(flat, start.ravel(), jac=True, method="L-BFGS-B", bounds=[(0, 255)] * 126)
+    pixels, totals = run(lbfgs, valley, iterations=600, start=30.0)
+    assert (theirs.x == 255).any()
+    np.testing.assert_allclose(totals[-1], theirs.fun, rtol=1e-3)
+    np.testing.assert_allclose(pixels.ravel(), theirs.x, atol=1)
 
 
 def test_the_loss_falls_with_every_iteration_of_lbfgs():

@@ -1,28 +1,13 @@
 """The recipes of pretrained/, run on a handful of pictures."""
 
-import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PRETRAINED = ROOT / "pretrained"
-RECIPES = PRETRAINED / "recipes"
-
-
-def run(recipe, *arguments):
-    """As from the command line."""
-    result = subprocess.run(
-        [sys.executable, RECIPES / recipe, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+RECIPES = ROOT / "pretrained" / "recipes"
 
 
 def run_here(recipe, *arguments):

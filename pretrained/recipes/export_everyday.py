@@ -20,6 +20,7 @@ from cvtool.detection.grid import STRIDES
 from cvtool.detection.yolo import yolo
 from cvtool.models.saving import save_model
 from ship import PRETRAINED, ship, write_card
+from train_everyday import shortened
 
 NAME = "everyday"
 ARCHITECTURE = {"widths": [32, 64, 128, 256, 384], "depths": [1, 2, 2, 1], "neck": 96}
@@ -31,9 +32,12 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="the folder everyday20")
     parser.add_argument("--size", type=int, default=320, help="default input size")
     parser.add_argument("--out", type=Path, default=PRETRAINED)
+    parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     args = parser.parse_args()
 
     val = read_coco(args.data / "instances_val.json")
+    if args.limit:
+        val = shortened(val, args.limit)
     network = yolo(len(val.classes), **ARCHITECTURE)
     network.load_weights(args.run / "best.weights.h5")
     anchors = json.loads((args.run / "anchors.json").read_text())["anchors"]
@@ -76,7 +80,10 @@ def card_lines(summary):
         "|---|---|---|---|",
     ]
     for name, row in summary["per_class"].items():
-        lines.append(f"| {name} | {row['truths']} | {row['ap50']:.3f} | {row['ap50_95']:.3f} |")
+        # A class that val does not show has no figures.
+        figures = (row[key] for key in ("ap50", "ap50_95"))
+        cells = " | ".join("none" if figure is None else f"{figure:.3f}" for figure in figures)
+        lines.append(f"| {name} | {row['truths']} | {cells} |")
     return lines
 
 

@@ -39,6 +39,7 @@ def main():
     parser.add_argument("--contents", **path, help="folder of photographs to score with")
     parser.add_argument("--styles", **path, help="folder of paintings to score with")
     parser.add_argument("--out", type=Path, default=PRETRAINED)
+    parser.add_argument("--limit", type=int, help="score only so many of each (a rehearsal)")
     args = parser.parse_args()
 
     network = vgg_small.vgg_small()
@@ -92,7 +93,10 @@ def main():
         },
     )
     stylizer = FastStylizer.load(staging, device="cpu")
-    rows = score_pairs(stylizer, encoder, args.contents, args.styles)
+    contents, styles = (
+        find_pictures([folder])[: args.limit] for folder in (args.contents, args.styles)
+    )
+    rows = score_pairs(stylizer, encoder, contents, styles)
     entry["scores"] = {
         "dataset": "pairs of photographs and paintings not trained on",
         "pairs": len(rows),
@@ -124,16 +128,18 @@ def trained_decoder(network, layer, run):
 def score_pairs(stylizer, encoder, contents, styles):
     """How near each result comes to its style, and how near it stays to its content.
 
+    Args:
+        contents, styles: paths of pictures; each is paired with each.
     Returns:
         a dict a pair: "content_name", "style_name"; "style_left", the style loss of the result
         as a share of that of the content itself; "content", the mean squared difference of the
         result's last features from the content's, of mean square 1 on photographs.
     """
     rows = []
-    for content_path in find_pictures([contents]):
+    for content_path in contents:
         content = limited(read_picture(content_path))
         own = encoder(content[None])
-        for style_path in find_pictures([styles]):
+        for style_path in styles:
             style = limited(read_picture(style_path))
             aim = [adain.statistics(x) for x in encoder(style[None])]
             made = encoder(stylizer(content, [style])[None])

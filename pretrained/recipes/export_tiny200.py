@@ -40,6 +40,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="the folder tiny-imagenet-200")
     parser.add_argument("--size", type=int, default=96, help="default input size")
     parser.add_argument("--out", type=Path, default=PRETRAINED)
+    parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     args = parser.parse_args()
 
     classes = class_names(args.data)
@@ -48,7 +49,7 @@ def main():
     logits.load_weights(args.run / "best.weights.h5")
     # On training pictures: val must not have a say in what it measures.
     train = read_labelled(args.data)
-    sample = np.flatnonzero(np.array(train.splits) == "train")[::CALIBRATION_STEP]
+    sample = np.flatnonzero(np.array(train.splits) == "train")[::CALIBRATION_STEP][: args.limit]
     store = PictureStore(train.paths, args.size)
     targets = one_hot(train.labels[sample], len(classes))
     temperature = calibrate(network, predict_logits(logits, store, sample), targets)
@@ -66,7 +67,7 @@ def main():
     }
     staging = args.run / "model"
     entry = save_model(network, staging, description)
-    val = read_classification_dataset(args.data / "val")
+    val = read_classification_dataset(args.data / "val", limit=args.limit)
     summary = evaluate_classifier(Classifier.load(staging, device="cpu"), val).summary
     figures = ("top1", "top5", "ece")
     entry["scores"] = {"dataset": "Tiny-ImageNet-200 val", "pictures": summary["pictures"]} | {

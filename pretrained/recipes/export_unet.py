@@ -37,6 +37,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="the folder everyday20")
     parser.add_argument("--size", type=int, default=320, help="default longest side of the input")
     parser.add_argument("--out", type=Path, default=PRETRAINED)
+    parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     args = parser.parse_args()
 
     classes = read_classes(args.data)
@@ -60,7 +61,7 @@ def main():
     staging = args.run / "model"
     aligned = aligned_copy(network, len(classes), ARCHITECTURE)
     entry = save_model(network, staging, description, for_litert=aligned)
-    val = read_split(args.data, "val", classes)
+    val = read_split(args.data, "val", classes, args.limit)
     summary = evaluate_segmenter(Segmenter.load(staging, device="cpu"), val).summary
     figures = ("miou", "foreground_iou", "pixel_accuracy")
     entry["scores"] = {"dataset": f"{args.data.name} val", "pictures": summary["pictures"]} | {

@@ -52,13 +52,15 @@ def main():
     boxes = read_boxes(args.data, "train")
     kept = {path.stem for path in (args.data / "masks" / "train").glob("*.png")}
     kept |= {path.stem for path in args.out.glob("*.png")}
-    stems = sorted(stem for stem, objects in boxes.items() if objects and stem not in kept)
+    stems = sorted(stem for stem, objects in boxes.items() if objects and stem not in kept)[
+        : args.limit
+    ]
 
     def write(stem, pixels, soft):
         write_mask(args.out / f"{stem}.png", guess_mask(pixels, boxes[stem], soft))
 
     with ThreadPoolExecutor(args.workers) as pool:
-        for start in range(0, len(stems[: args.limit]), AT_ONCE):
+        for start in range(0, len(stems), AT_ONCE):
             # The network's engine is for one thread; cutting is what takes the time.
             chosen = stems[start : start + AT_ONCE]
             pixels = [read_pixels(args.data, "train", stem) for stem in chosen]

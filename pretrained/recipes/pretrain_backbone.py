@@ -46,12 +46,10 @@ def main():
     keras.utils.set_random_seed(args.seed)
     policy = set_precision(args.precision)
     args.out.mkdir(parents=True, exist_ok=True)
-    train_pixels, train_labels = read_split(args.data, "train", args.out / "cache")
-    val_pixels, val_labels = read_split(args.data, "dev", args.out / "cache")
-    if args.limit:
-        keep = np.random.default_rng(args.seed).permutation(len(train_labels))[: args.limit]
-        train_pixels, train_labels = train_pixels[keep], train_labels[keep]
-        val_pixels, val_labels = val_pixels[: args.limit], val_labels[: args.limit]
+    (train_pixels, train_labels), (val_pixels, val_labels) = (
+        read_split(args.data, split, args.cache or args.out / "cache", args.limit)
+        for split in ("train", "dev")
+    )
 
     backbone, model = build_networks(args.network)
     if args.start:
@@ -113,6 +111,9 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder tiny-imagenet-200")
     parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument(
+        "--cache", type=Path, help="folder of the decoded pictures; default: in OUT"
+    )
     parser.add_argument("--network", default="csp", choices=["csp", vgg_small.NAME])
     parser.add_argument("--stages", default="64:60", help="SIDE:EPOCHS,... in order")
     parser.add_argument("--batch", type=int, default=128)
@@ -150,14 +151,20 @@ def start_from(backbone, model):
     backbone.set_weights(detector.get_layer("csp").get_weights())
 
 
-def read_split(root, split, cache):
-    """Read a split as uint8 (N, 64, 64, 3) RGB and int64 (N,); decoded once, then cached."""
+def read_split(root, split, cache, limit=None):
+    """Read a split as uint8 (N, 64, 64, 3) RGB and int64 (N,); decoded once, then cached.
+
+    With `limit`, so many pictures, spread over the classes.
+    """
     cache.mkdir(parents=True, exist_ok=True)
-    files = cache / f"{split}_pixels.npy", cache / f"{split}_labels.npy"
+    name = f"{split}{limit or ''}"
+    files = cache / f"{name}_pixels.npy", cache / f"{name}_labels.npy"
     if all(f.exists() for f in files):
         return np.load(files[0]), np.load(files[1])
     data = read_tiny_imagenet(root)
     data = data.subset(np.flatnonzero(np.array(data.splits) == split))
+    if limit:
+        data = data.subset(np.random.default_rng(0).permutation(len(data))[:limit])
     pixels = np.empty((len(data), SIDE, SIDE, 3), np.uint8)
     for i, path in enumerate(data.paths):
         pixels[i] = read_picture(path)

@@ -33,10 +33,15 @@ class Step:
     needs: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
 
+    @property
+    def trains(self):
+        """Whether its recipe is one that any Keras backend runs."""
+        return self.recipe.startswith(("train_", "pretrain_"))
+
     def settings(self, schedule, precision):
         """The arguments that are no paths, str."""
         settings = getattr(self, schedule)
-        if self.recipe.startswith(("train_", "pretrain_")):
+        if self.trains:
             settings += f" --precision {precision}"
         return settings.strip()
 
@@ -178,7 +183,7 @@ STEPS = (
     ),
     Step(
         "vgg",
-        "vgg-small",
+        "adain",
         "pretrain_backbone.py",
         "--data {data}/tiny-imagenet-200 --cache {runs}/decoded --out {runs}/vgg",
         full="--network vgg-small --stages 64:40",
@@ -211,6 +216,8 @@ STEPS = (
 )
 
 MODELS = tuple(dict.fromkeys(step.model for step in STEPS))
+# The decoder goes with exactly one encoder, so both are made together.
+PRESETS = {model: (model,) for model in MODELS} | {"adain": ("vgg-small", "adain")}
 
 # What each model should reach: model, score in presets.json, data, goal.
 GOALS = (
@@ -231,5 +238,4 @@ def steps_for(models):
     for step in reversed(STEPS):
         if step.name in wanted:
             wanted.update(step.needs)
-    # vgg-small's files are written with those of the decoder that goes with it.
     return [by_name[name] for name in by_name if name in wanted]

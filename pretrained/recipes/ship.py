@@ -1,8 +1,9 @@
-"""Put a trained model among those that ship: its files, its presets.json entry, its card."""
+"""Put trained models among those that ship: their files, presets.json entries, cards."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -43,3 +44,20 @@ def write_card(path, name, lines):
     before, _, rest = card.partition(begin)
     after = rest.partition(end)[2]
     replace_text(path, before + "\n".join([begin, *lines, end]) + after)
+
+
+def ship_again(names, source, out):
+    """Copy models from one folder of shipped models to another.
+
+    Args:
+        names: of the models; of their cards only the scores are copied.
+        source, out: folders with presets.json, README.md and the models' files.
+    """
+    entries = json.loads((source / "presets.json").read_text(encoding="utf-8"))
+    card = (source / "README.md").read_text(encoding="utf-8")
+    for name in names:
+        ship(entries[name] | {"name": name, "format": None}, source, out)
+        # A model may have several scores: "tiny200 scores", "tiny200 fine-tuned scores".
+        pattern = rf"<!-- ({name}(?: [^>]*)?) scores -->\n(.*?)\n<!-- end of"
+        for mark, text in re.findall(pattern, card, re.DOTALL):
+            write_card(out / "README.md", mark, text.splitlines())

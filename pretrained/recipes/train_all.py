@@ -4,16 +4,17 @@
 
 Checks that the data sets are there, then runs the recipes in the order of plan.py, each as a
 process of its own: training, conversion to LiteRT, scores with the code of `cvtool evaluate`.
-Weights, LiteRT files, presets.json and the cards (README.md) come to OUT/pretrained; `--ship`
-writes them into this project's pretrained/ instead. A step that is done is not done again, and
-one that was interrupted goes on from its last epoch: start the same command again. `--schedule
-short` is for two CPU cores, `--schedule smoke` runs all of it on 1 % of the data.
+Weights, LiteRT files, presets.json and the cards (README.md) come to OUT/pretrained; with `--ship`
+they replace those in this project's pretrained/ at the end. A step that is done is not done
+again, and one that was interrupted goes on from its last epoch: start the same command again.
+`--schedule short` is for two CPU cores, `--schedule smoke` runs all of it on 1 % of the data.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,8 +24,8 @@ from pathlib import Path
 
 from cvtool.models.saving import replace_text
 from data_sets import missing_data
-from plan import GOALS, MODELS, SCHEDULES, steps_for
-from ship import PRETRAINED
+from plan import GOALS, MODELS, PRESETS, SCHEDULES, steps_for
+from ship import PRETRAINED, ship_again
 
 RECIPES = Path(__file__).resolve().parent
 # What TensorFlow writes to stderr whatever its log level.
@@ -38,10 +39,12 @@ def main():
     lacking = missing_data(args.data, needed)
     if lacking:
         sys.exit("\n".join(lacking))
-    out = PRETRAINED if args.ship else args.out / "pretrained"
-    if not args.ship:
-        copy_shipped(out)
+    out = args.out / "pretrained"
+    copy_shipped(out)
     run_steps(steps, args.schedule, args.precision, data=args.data, runs=args.out, out=out)
+    if args.ship:
+        names = [name for model in args.only or MODELS for name in PRESETS[model]]
+        ship_again(names, out, PRETRAINED)
     print(table(json.loads((out / "presets.json").read_text(encoding="utf-8"))))
 
 
@@ -53,7 +56,7 @@ def parse_arguments():
         "--only",
         action="append",
         choices=MODELS,
-        help="this model, and what it needs; may be given several times",
+        help="this model, and what it needs; may be given several times. adain: and vgg-small",
     )
     parser.add_argument("--schedule", default="full", choices=SCHEDULES)
     parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
@@ -109,10 +112,16 @@ def run_recipe(step, arguments, log):
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(RECIPES / step.recipe), *arguments]
+    # Only trainings run on any backend.
+    backend = {} if step.trains else {"KERAS_BACKEND": "tensorflow"}
     with (
         log.open("a", encoding="utf-8", buffering=1) as file,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | backend,
         ) as process,
     ):
         for line in process.stdout:

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from dataclasses import replace
+from shutil import copytree, ignore_patterns
 from unittest.mock import patch
 
 import keras
@@ -88,6 +89,21 @@ def test_the_table_has_scores_and_goals(made, train_all, capsys):
     assert ran == []
     assert len(lines) == 7 and lines[0].split() == ["model", "measure", "data", "score", "goal"]
     assert not any(" - " in line for line in lines)
+
+
+def test_models_are_shipped_if_asked_for(made, train_all, tmp_path):
+    """All but what the run made anew stays as it was."""
+    shipped = tmp_path / "pretrained"
+    copytree(train_all.PRETRAINED, shipped, ignore=ignore_patterns("recipes"))
+    with patch.object(train_all, "PRETRAINED", shipped):
+        start(train_all, *made[1], "--only", "tiny200", "--ship", ran=[])
+    before, after = load_presets(), load_presets(shipped)
+    assert {name for name in before if before[name].files != after[name].files} == {"tiny200"}
+    assert verify(after["tiny200"]) == []
+    card = (shipped / "README.md").read_text()
+    assert "16 pictures at 64 px, litert: top-1" in card
+    assert "on 12 pictures of Imagenette's val" in card
+    assert "900 pictures at 256 px" in card and "8 pictures at 96 px" not in card
 
 
 def test_a_step_is_not_begun_again_with_other_settings(made, train_all):

@@ -21,6 +21,7 @@ from cvtool.datasets.face_pairs import read_pairs
 from cvtool.faces.calibration import calibrate
 from cvtool.faces.evaluation import evaluate_verifier
 from cvtool.faces.facenet import SIZE, build
+from cvtool.faces.finishing import save_calibration
 from cvtool.faces.verifier import Verifier
 from cvtool.models.saving import save_model
 from ship import PRETRAINED, ship, write_card
@@ -62,14 +63,15 @@ def main():
         "recipes/train_facenet.py",
     }
     staging = args.run / "model"
-    # Saved once to have the engine that the thresholds are to hold for, and then with them.
-    save_model(network, staging, description)
+    # The thresholds are measured with the engine that they are to hold for.
+    entry = save_model(network, staging, description)
     verifier = Verifier.load(staging, device="cpu")
     distances, same = dev_distances(verifier, args.run, set(trained["dev_people"]))
     calibration = calibrate(
         distances, same, f"pairs of {len(trained['dev_people'])} people of LFW not trained on"
     )
-    entry = save_model(network, staging, description | {"calibration": calibration})
+    save_calibration(staging, calibration)
+    entry["calibration"] = calibration
 
     verifier = Verifier.load(staging, device="cpu")
     pairs = read_pairs(args.data / "pairsDevTest.txt")

@@ -27,7 +27,7 @@ import numpy as np
 
 from cvtool.faces import margin, triplets
 from cvtool.faces.alignment import align
-from cvtool.faces.augmentation import FaceAugmentation
+from cvtool.faces.augmentation import AUGMENTATIONS
 from cvtool.faces.batches import FaceBatches
 from cvtool.faces.facenet import SIZE, facenet
 from cvtool.faces.metrics import auc, best_threshold, equal_error_rate
@@ -87,7 +87,6 @@ def main():
             labels[~in_dev],
             SIZE,
             seed=args.seed,
-            augmentation=FaceAugmentation(),
             workers=args.workers,
             **batching,
         )
@@ -121,6 +120,7 @@ def main():
         args.epochs,
         args.learning_rate,
         pictures=args.batch,
+        augmentation=AUGMENTATIONS[args.augment],
     )
     stages = {"classes": score(network)}
     network.save_weights(args.out / "best.weights.h5")
@@ -133,6 +133,7 @@ def main():
             args.triplet_rate,
             people=args.people,
             pictures=args.pictures,
+            augmentation=AUGMENTATIONS[args.triplet_augment],
             steps=max(1, int((~in_dev).sum()) // (args.people * args.pictures)),
         )
         stages["triplets"] = score(network)
@@ -170,6 +171,9 @@ def parse_arguments():
     parser.add_argument("--mining", default="semi-hard", choices=triplets.LOSSES)
     parser.add_argument("--people", type=int, default=24, help="people in a batch of triplets")
     parser.add_argument("--pictures", type=int, default=4, help="pictures of each of them")
+    augment = {"default": "light", "choices": AUGMENTATIONS}
+    parser.add_argument("--augment", **augment, help="how much faces of the classes are changed")
+    parser.add_argument("--triplet-augment", **augment, help="and those of the triplets")
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
     parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")

@@ -36,6 +36,13 @@ def main():
     parser.add_argument("--run", type=Path, required=True, help="run folder of train_unet.py")
     parser.add_argument("--data", type=Path, required=True, help="the folder everyday20")
     parser.add_argument("--size", type=int, default=320, help="default longest side of the input")
+    parser.add_argument(
+        "--unweight",
+        type=float,
+        default=1.0,
+        help="power of the class weights that is taken out of the scores; less finds more of rare "
+        "classes, and more that is not there",
+    )
     parser.add_argument("--out", type=Path, default=PRETRAINED)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     args = parser.parse_args()
@@ -44,7 +51,7 @@ def main():
     network = build(len(classes), ARCHITECTURE)
     network.load_weights(args.run / "best.weights.h5")
     scores = json.loads((args.run / "scores.json").read_text())
-    take_out_weights(network, np.array(scores["class_weights"]))
+    take_out_weights(network, np.array(scores["class_weights"]) ** args.unweight)
     description = {
         "name": NAME,
         "task": "segment",

@@ -59,7 +59,7 @@ def write_noise(path, rng):
 def write_everyday(root):
     """everyday20 with drawn shapes: boxes for all pictures, masks for half of them."""
     rng = np.random.default_rng(0)
-    for split, count in (("train", 16), ("val", 8)):
+    for split, count in (("train", 12), ("val", 4)):
         images, annotations = [], []
         for number in range(count):
             pixels, mask = draw(rng, 60, 80)

@@ -33,6 +33,8 @@ def main():
             for split, folder in folders.items()
         }
     run = finetuned(args.model, folders["train"], folders["val"], args.run, args)
+    if not run["finished"]:
+        raise SystemExit(f"{args.run}: interrupted; start it again to go on")
     chosen, test = run["chosen"], run["scores"]["test"]
     presets = args.out / "presets.json"
     entries = json.loads(presets.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,13 +44,34 @@ def started(shapes, tiny, out, **settings):
 
 @pytest.fixture(scope="module")
 def finished(shapes, tiny, tmp_path_factory):
-    """An uninterrupted run."""
+    """A run that was stopped with Ctrl-C in its second epoch and gone on with.
+
+    With what go_on gave back both times, and the report in between.
+    """
     folder = started(shapes, tiny, tmp_path_factory.mktemp("runs") / "whole")
-    return folder, go_on(folder, say=quiet)
+
+    class Interrupt(finetuning.StopOnNaN):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.epoch == 1 and batch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finetuning, "StopOnNaN", Interrupt)
+        stopped = go_on(folder, say=quiet)
+    page = (folder / "report.html").read_text()
+    return SimpleNamespace(folder=folder, stopped=stopped, page=page, run=go_on(folder, say=quiet))
+
+
+def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(finished):
+    assert not finished.stopped["finished"] and "Ctrl-C" in finished.page
+    assert finished.stopped["stopped"] == "stopped with Ctrl-C after epoch 1"
+    assert finished.run["finished"] and finished.run["stopped"] is None
+    with pytest.raises(TrainingError, match="finished"):
+        go_on(finished.folder, say=quiet)
 
 
 def test_the_folder_holds_all_that_is_promised(finished):
-    folder, run = finished
+    folder, run = finished.folder, finished.run
     files = {path.name for path in folder.iterdir()}
     promised = {"model.keras", "model.json", "whole.tflite", "whole.weights.h5", "run.json"}
     promised |= {"history.csv", "curves.png", "precision_recall.png", "thresholds.png"}
@@ -57,13 +79,12 @@ def test_the_folder_holds_all_that_is_promised(finished):
     assert promised <= files and not [name for name in files if name.startswith("part-")]
     rows = read_history(folder / "history.csv")
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
-    assert run["finished"] and run["stopped"] is None
     pictures = {name: part["pictures"] for name, part in run["scores"].items()}
     assert sum(pictures.values()) == 60
 
 
 def test_it_learns_with_the_backbone_frozen_at_first(finished):
-    folder, _ = finished
+    folder = finished.folder
     scores = [float(row["dev_mAP50"]) for row in read_history(folder / "history.csv")]
     assert max(scores[1:]) > scores[0] + 0.02
     chosen = json.loads((folder / "run.json").read_text())["chosen"]
@@ -71,28 +92,10 @@ def test_it_learns_with_the_backbone_frozen_at_first(finished):
 
 
 def test_the_folder_serves_as_a_model_with_its_own_score(finished):
-    folder, run = finished
+    folder, run = finished.folder, finished.run
     detector = Detector.load(folder, device="cpu")
     assert detector.classes == ("disc", "square") and detector.score == run["score"]
     assert json.loads((folder / "model.json").read_text())["score"] == run["score"]
-
-
-def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(shapes, tiny, tmp_path, monkeypatch):
-    folder = started(shapes, tiny, tmp_path / "stopped", epochs=3)
-
-    class Interrupt(finetuning.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            if self.epoch == 1 and batch == 2:
-                raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(finetuning, "StopOnNaN", Interrupt)
-        run = go_on(folder, say=quiet)
-    assert not run["finished"] and run["stopped"] == "stopped with Ctrl-C after epoch 1"
-    assert "Ctrl-C" in (folder / "report.html").read_text()
-    assert go_on(folder, say=quiet)["finished"]
-    with pytest.raises(TrainingError, match="finished"):
-        go_on(folder, say=quiet)
 
 
 def test_faults_are_listed_and_too_many_refused_but_for_force(shapes, tiny, tmp_path):

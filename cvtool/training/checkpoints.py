@@ -29,13 +29,20 @@ def averaged_weights(model):
     if not getattr(optimizer, "use_ema", False) or not int(optimizer.iterations):
         yield
         return
-    raw = [keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables]
+    raw = [_copied(variable) for variable in model.trainable_variables]
     optimizer.finalize_variable_values(model.trainable_variables)
+    # Under JAX, a variable and its average are now one array, which `predict` would give away.
+    for variable in model.trainable_variables:
+        variable.assign(_copied(variable))
     try:
         yield
     finally:
         for variable, value in zip(model.trainable_variables, raw, strict=True):
             variable.assign(value)
+
+
+def _copied(variable):
+    return keras.ops.convert_to_numpy(variable.value).copy()
 
 
 def read_state(folder):

@@ -17,6 +17,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from running import run_main
+
 FILE = "best.weights.h5"
 
 
@@ -27,11 +29,17 @@ def main():
     )
     parser.add_argument("--out", type=Path, required=True, help="a new run folder")
     args = parser.parse_args()
+    files = [run / FILE for run in args.runs]
+    for file in files:
+        if not file.exists():
+            raise SystemExit(f"{file}: no such file")
+    if args.out.exists():
+        raise SystemExit(f"{args.out}: is there already; choose another --out")
     args.out.mkdir(parents=True)
     for name in ("scores.json", "anchors.json"):
         if (args.runs[0] / name).exists():
             shutil.copyfile(args.runs[0] / name, args.out / name)
-    average([run / FILE for run in args.runs], args.out / FILE)
+    average(files, args.out / FILE)
 
 
 def average(files, out):
@@ -57,4 +65,4 @@ def average(files, out):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

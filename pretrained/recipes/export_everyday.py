@@ -19,6 +19,7 @@ from cvtool.detection.evaluation import evaluate_detector
 from cvtool.detection.grid import STRIDES
 from cvtool.detection.yolo import yolo
 from cvtool.models.saving import save_model
+from running import run_main
 from ship import PRETRAINED, ship, write_card
 from train_everyday import shortened
 
@@ -88,4 +89,4 @@ def card_lines(summary):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from align_lfw import BORDER, FACES_FILE
 from cvtool.datasets.face_pairs import read_pairs
 from cvtool.faces.calibration import calibrate
 from cvtool.faces.evaluation import evaluate_verifier
@@ -24,8 +25,8 @@ from cvtool.faces.facenet import SIZE, build
 from cvtool.faces.finishing import save_calibration
 from cvtool.faces.verifier import Verifier
 from cvtool.models.saving import save_model
+from running import run_main
 from ship import PRETRAINED, ship, write_card
-from train_facenet import BORDER
 
 NAME = "facenet-lfw"
 # Pictures of a person that the thresholds are measured on: somebody with hundreds of them would
@@ -91,7 +92,7 @@ def main():
 
 def dev_distances(verifier, run, dev_people):
     """Squared distances of all pairs of the faces kept aside, and whether they are one person's."""
-    with np.load(run / "faces.npz") as arrays:
+    with np.load(run / FACES_FILE) as arrays:
         people = arrays["people"]
         chosen = [
             index
@@ -131,4 +132,4 @@ def card_lines(summary, calibration):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

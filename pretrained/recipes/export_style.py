@@ -23,6 +23,7 @@ from cvtool.style import adain, vgg_small
 from cvtool.style.fast import FastStylizer
 from cvtool.style.reflection import reflected
 from cvtool.style.scales import resized, scaled
+from running import run_main
 from ship import PRETRAINED, ship, write_card
 from train_adain import ENCODER_FILE, StyleTraining, decoder_of, find_pictures
 
@@ -185,4 +186,4 @@ def card_lines(rows):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

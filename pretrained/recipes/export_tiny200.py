@@ -26,6 +26,7 @@ from cvtool.datasets.labelled import read_labelled
 from cvtool.datasets.tiny_imagenet import class_names
 from cvtool.models.saving import save_model
 from pretrain_backbone import ARCHITECTURE
+from running import run_main
 from ship import PRETRAINED, ship, write_card
 
 NAME = "tiny200"
@@ -94,4 +95,4 @@ def card_lines(summary):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

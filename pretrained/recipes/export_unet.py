@@ -19,6 +19,7 @@ from cvtool.models.saving import save_model
 from cvtool.segmentation.evaluation import evaluate_segmenter
 from cvtool.segmentation.segmenter import Segmenter
 from cvtool.segmentation.unet import aligned_copy, build
+from running import run_main
 from ship import PRETRAINED, ship, write_card
 from train_unet import read_classes, read_split
 
@@ -109,4 +110,4 @@ def card_lines(summary):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

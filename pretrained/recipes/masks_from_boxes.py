@@ -27,6 +27,7 @@ from cvtool.datasets.masked import VOID
 from cvtool.pictures.reading import read_picture
 from cvtool.segmentation.metrics import confusion_matrix, foreground_iou, mean_iou
 from cvtool.segmentation.segmenter import Segmenter
+from running import run_main
 
 # Objects are cut out at this longer side, in pixels: four times as fast as whole, and nearly
 # as exact.
@@ -222,4 +223,4 @@ def print_agreement(segmenter, data, limit=None):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

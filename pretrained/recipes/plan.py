@@ -35,7 +35,7 @@ class Step:
 
     @property
     def trains(self):
-        """Whether its recipe is one that any Keras backend runs."""
+        """Whether its recipe runs on JAX as well as on TensorFlow."""
         return self.recipe.startswith(("train_", "pretrain_"))
 
     def settings(self, schedule, precision):
@@ -162,15 +162,22 @@ STEPS = (
         data=(EVERYDAY,),
     ),
     Step(
+        "faces-aligned",
+        "facenet-lfw",
+        "align_lfw.py",
+        "--data {data}/lfw --out {runs}/faces",
+        smoke="--limit 40",
+        data=(LFW,),
+    ),
+    Step(
         "faces",
         "facenet-lfw",
         "train_facenet.py",
-        "--data {data}/lfw --start {runs}/detector/model --out {runs}/faces",
+        "--start {runs}/detector/model --out {runs}/faces",
         full="--epochs 60 --triplet-epochs 20 --triplet-augment strong",
         short="--epochs 30 --triplet-epochs 14 --triplet-augment strong",
-        smoke="--epochs 1 --triplet-epochs 1 --batch 4 --people 2 --pictures 2 --limit 40",
-        needs=("everyday",),
-        data=(LFW,),
+        smoke="--epochs 1 --triplet-epochs 1 --batch 4 --people 2 --pictures 2",
+        needs=("everyday", "faces-aligned"),
     ),
     Step(
         "facenet-lfw",
@@ -197,7 +204,7 @@ STEPS = (
         "train_adain.py",
         "--encoder {runs}/vgg --content {data}/everyday20/images/train --style {data}/styles "
         "--out {runs}/decoder",
-        full="--size 256 --epochs 60 --style-weight 25 --tv-weight 4",
+        full="--size 128 --epochs 60 --style-weight 25 --tv-weight 4",
         short="--size 128 --epochs 8 --style-weight 25 --tv-weight 4",
         smoke="--size 32 --batch 2 --steps 2 --epochs 1 --limit 100",
         needs=("vgg",),

@@ -9,7 +9,7 @@ Reads the data set's own layout (train/CLASS/images/*.JPEG, val/images with
 val_annotations.txt). Train is Tiny-ImageNet's train, dev its val, untouched.
 Writes a run folder (see cvtool/training/checkpoints.py) and, at the end,
 backbone.weights.h5 (the network without its last layer) and scores.json. Start it again
-with the same arguments to go on after an interruption. Any Keras backend will do.
+with the same arguments to go on after an interruption. TensorFlow or JAX will do.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from cvtool.pictures.reading import read_picture
 from cvtool.style import vgg_small
 from cvtool.training.checkpoints import Checkpoint, resume, save_weights
 from cvtool.training.optimizers import adamw
-from cvtool.training.precision import set_precision
+from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
+from running import run_main
 
 SIDE = 64
 ARCHITECTURE = {"network": "csp", "widths": WIDTHS, "depths": DEPTHS, "dropout": 0.1}
@@ -62,23 +63,25 @@ def main():
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
-    def score_at(side):
-        return lambda network: {"val_top1": top1(network, val_pixels, val_labels, side)}
+    # The epochs of all stages compete at the size that is exported.
+    final_side = stages[-1][0]
 
-    checkpoint = Checkpoint(args.out, score_at(stages[0][0]), "val_top1")
+    def score_epoch(network):
+        return {"val_top1": top1(network, val_pixels, val_labels, final_side)}
+
+    checkpoint = Checkpoint(args.out, score_epoch, "val_top1")
     checkpoint.total_epochs = epochs
     progress = Progress(epochs)
     compile_args = {"optimizer": optimizer, "loss": loss, "metrics": ["accuracy"]}
-    model.compile(**compile_args)
-    done = resume(model, args.out)
     end = 0
     for side, count in stages:
         end += count
-        if done >= end:
-            continue
-        checkpoint.score = score_at(side)
         # A new stage has another picture size, so the step is traced anew.
         model.compile(**compile_args)
+        # In each stage, for `fit` leaves averaged weights, and a training goes on from the others.
+        done = resume(model, args.out)
+        if done >= end:
+            continue
         batches = TrainingBatches(
             train_pixels, train_labels, args.batch, side, args.seed, epoch=done
         )
@@ -90,7 +93,6 @@ def main():
             shuffle=False,  # done by the batches, which a resumed run repeats
             callbacks=[checkpoint, progress],
         )
-        done = end
 
     model.load_weights(args.out / "best.weights.h5")
     save_weights(backbone, args.out / "backbone.weights.h5")
@@ -99,8 +101,8 @@ def main():
         "dev": "Tiny-ImageNet-200 val",
         "epochs": epochs,
         "seed": args.seed,
-        "side": stages[-1][0],
-        "val_top1": top1(model, val_pixels, val_labels, stages[-1][0]),
+        "side": final_side,
+        "val_top1": top1(model, val_pixels, val_labels, final_side),
     }
     (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     plot_history(args.out)
@@ -119,7 +121,7 @@ def parse_arguments():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.03)
-    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--start", help="begin csp with that of this model (name or folder)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
@@ -232,4 +234,4 @@ def top1(model, pixels, labels, side, batch=250):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -18,6 +18,8 @@ from pathlib import Path
 from cvtool.classification.runs import go_on, start_run
 from cvtool.classification.settings import Settings
 from cvtool.models.saving import replace_text
+from cvtool.training.run_folder import RUN_FILE, read_run
+from running import run_main
 from ship import PRETRAINED, write_card
 
 NAME = "tiny200"
@@ -72,7 +74,11 @@ def finetuned(model, train, test, run, options):
     Returns:
         dict: what the run's run.json says.
     """
-    if not (run / "run.json").exists():
+    if (run / RUN_FILE).exists():
+        content = read_run(run)
+        if content["finished"]:
+            return content
+    else:
         settings = Settings(
             backbone=str(model),
             epochs=options.epochs,
@@ -98,4 +104,4 @@ def card_lines(chosen, test):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

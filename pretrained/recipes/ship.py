@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -23,7 +24,9 @@ def ship(entry, staging, out):
     entry = dict(entry)
     entry.pop("format")
     for file in entry["files"].values():
-        shutil.copyfile(Path(staging) / file["file"], Path(out) / file["file"])
+        part = Path(out) / f"part-{file['file']}"
+        shutil.copyfile(Path(staging) / file["file"], part)
+        os.replace(part, Path(out) / file["file"])
     presets = Path(out) / "presets.json"
     entries = json.loads(presets.read_text(encoding="utf-8")) if presets.exists() else {}
     entries[entry.pop("name")] = entry

@@ -13,7 +13,7 @@ those.
 
 Writes a run folder (see cvtool/training/checkpoints.py), for each epoch a sheet of dev pairs
 (content, style, result), and scores.json. Start it again with the same arguments to go on after an
-interruption. Any Keras backend will do. `export_style.py` turns the run into the shipped files.
+interruption. TensorFlow or JAX will do. `export_style.py` turns the run into the shipped files.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ from cvtool.style.reflection import reflected
 from cvtool.style.vgg_small import fold_batch_norm, normalise_responses, vgg_small
 from cvtool.training.checkpoints import Checkpoint, read_state, resume, save_weights
 from cvtool.training.optimizers import adamw
-from cvtool.training.precision import set_precision
+from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
 from painted import paint
 from pretrain_backbone import build_networks
+from running import run_main
 
 NAME = "vgg-small"
 # Styles are kept in memory at this length of the shorter side.
@@ -114,10 +115,6 @@ class StyleTraining(keras.Model):
         for name, value in losses.items():
             self.parts[name].update_state(value)
         return sum(self.weights_of[name] * value for name, value in losses.items())
-
-    @property
-    def metrics(self):
-        return [*super().metrics, *self.parts.values()]
 
 
 def decoder_of(network, layer):
@@ -246,7 +243,7 @@ def parse_arguments():
     )
     parser.add_argument("--warmup", type=int, default=1, help="epochs of such pairs alone")
     parser.add_argument("--painted", type=float, default=0.5, help="share of painted styles")
-    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--workers", type=int, default=2, help="threads that prepare batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
@@ -429,4 +426,4 @@ def pair_sheet(contents, styles, made):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -17,14 +17,19 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from cvtool.models.saving import replace_text
+from cvtool.training.precision import PRECISIONS
 from data_sets import missing_data
 from plan import GOALS, MODELS, PRESETS, SCHEDULES, steps_for
+from running import run_main
 from ship import PRETRAINED, ship_again
 
 RECIPES = Path(__file__).resolve().parent
@@ -39,12 +44,18 @@ def main():
     lacking = missing_data(args.data, needed)
     if lacking:
         sys.exit("\n".join(lacking))
+    args.out.mkdir(parents=True, exist_ok=True)
     out = args.out / "pretrained"
-    copy_shipped(out)
-    run_steps(steps, args.schedule, args.precision, data=args.data, runs=args.out, out=out)
+    try:
+        with FileLock(args.out / ".lock", timeout=0):
+            copy_shipped(out)
+            run_steps(steps, args.schedule, args.precision, data=args.data, runs=args.out, out=out)
+    except Timeout:
+        sys.exit(f"{args.out}: another train_all.py is at work there; wait or change --out")
     if args.ship:
         names = [name for model in args.only or MODELS for name in PRESETS[model]]
         ship_again(names, out, PRETRAINED)
+        print("README.md: the texts around the scores are still those of before", file=sys.stderr)
     print(table(json.loads((out / "presets.json").read_text(encoding="utf-8"))))
 
 
@@ -59,15 +70,19 @@ def parse_arguments():
         help="this model, and what it needs; may be given several times. adain: and vgg-small",
     )
     parser.add_argument("--schedule", default="full", choices=SCHEDULES)
-    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--ship", action="store_true", help="replace the models that ship")
     return parser.parse_args()
 
 
 def copy_shipped(out):
     """Begin with the models that ship; those that are trained replace them."""
-    if not out.exists():
-        shutil.copytree(PRETRAINED, out, ignore=shutil.ignore_patterns("recipes"))
+    if out.exists():
+        return
+    part = out.with_name("part-pretrained")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(PRETRAINED, part, ignore=shutil.ignore_patterns("recipes"))
+    part.rename(out)
 
 
 def run_steps(steps, schedule, precision, **folders):
@@ -81,7 +96,6 @@ def run_steps(steps, schedule, precision, **folders):
         SystemExit: a step failed, or was begun with other settings.
     """
     path = folders["runs"] / "steps.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for step in steps:
         settings = step.settings(schedule, precision)
@@ -112,7 +126,7 @@ def run_recipe(step, arguments, log):
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(RECIPES / step.recipe), *arguments]
-    # Only trainings run on any backend.
+    # Only trainings run on JAX as well.
     backend = {} if step.trains else {"KERAS_BACKEND": "tensorflow"}
     with (
         log.open("a", encoding="utf-8", buffering=1) as file,
@@ -124,10 +138,14 @@ def run_recipe(step, arguments, log):
             env=os.environ | backend,
         ) as process,
     ):
-        for line in process.stdout:
-            file.write(line)
-            if not NOISE.match(line):
-                print(line, end="", file=sys.stderr, flush=True)
+        try:
+            for line in process.stdout:
+                file.write(line)
+                if not NOISE.match(line):
+                    print(line, end="", file=sys.stderr, flush=True)
+        except BaseException:
+            process.terminate()
+            raise
     if process.returncode:
         sys.exit(
             f"{step.name}: {step.recipe} failed ({process.returncode}), see {log}; start the same "
@@ -147,8 +165,6 @@ def table(presets):
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        print("interrupted; start the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    # What `kill` sends ends the recipe that runs as well, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    run_main(main)

@@ -7,7 +7,7 @@
 images/val. Train and val are the data set's own splits; the epoch kept is the
 one with the best mAP50 on val. Writes a run folder (see
 cvtool/training/checkpoints.py) with anchors.json and scores.json. Start it
-again with the same arguments to go on after an interruption. Any Keras backend
+again with the same arguments to go on after an interruption. TensorFlow or JAX
 will do. `export_everyday.py` turns the run into the shipped files.
 """
 
@@ -30,12 +30,14 @@ from cvtool.detection.letterbox import letterbox, unletterbox_boxes
 from cvtool.detection.loss import YoloLoss
 from cvtool.detection.metrics import evaluate_detections
 from cvtool.detection.yolo import yolo
+from cvtool.models.saving import replace_text
 from cvtool.pictures.reading import read_picture
 from cvtool.training.checkpoints import Checkpoint, resume
 from cvtool.training.optimizers import adamw
-from cvtool.training.precision import set_precision
+from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
+from running import run_main
 
 
 def main():
@@ -63,16 +65,22 @@ def main():
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
     cache, val_cache = {}, {}
+    # The epochs of all stages compete at the size that is exported.
+    final_size = stages[-1][0]
+
+    def score_epoch(network):
+        figures = score(network, val, anchors, final_size, val_cache)
+        return {key: figures[key] for key in ("mAP50", "mAP50_95")}
+
     progress = Progress(epochs)
-    checkpoint = Checkpoint(args.out, metric="mAP50", every=args.score_every)
+    checkpoint = Checkpoint(args.out, score_epoch, "mAP50", args.score_every)
     checkpoint.total_epochs = epochs
-    done = end = 0
-    for number, (size, count, mosaic_share) in enumerate(stages):
+    end = 0
+    for size, count, mosaic_share in stages:
         end += count
-        loss = YoloLoss(anchors, size, len(train.classes))
-        model.compile(optimizer, loss)
-        if number == 0:
-            done = resume(model, args.out)
+        model.compile(optimizer, YoloLoss(anchors, size, len(train.classes)))
+        # In each stage, for `fit` leaves averaged weights, and a training goes on from the others.
+        done = resume(model, args.out)
         if done >= end:
             continue
         batches = DetectionBatches(
@@ -86,11 +94,6 @@ def main():
             cache=cache,
             workers=args.workers,
         )
-        checkpoint.score = lambda network, size=size: {
-            key: value
-            for key, value in score(network, val, anchors, size, val_cache).items()
-            if key in ("mAP50", "mAP50_95")
-        }
         model.fit(
             batches,
             initial_epoch=done,
@@ -99,7 +102,6 @@ def main():
             shuffle=False,  # done by the batches, which a resumed run repeats
             callbacks=[checkpoint, progress],
         )
-        done = end
 
     model.load_weights(args.out / "best.weights.h5")
     scores = {
@@ -107,8 +109,8 @@ def main():
         "dev": "everyday20 val",
         "epochs": epochs,
         "seed": args.seed,
-        "size": size,
-        **score(model, val, anchors, size, val_cache),
+        "size": final_size,
+        **score(model, val, anchors, final_size, val_cache),
     }
     (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     plot_history(args.out)
@@ -129,7 +131,7 @@ def parse_arguments():
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--mixup", type=float, default=0.0)
-    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--score-every", type=int, default=1, help="epochs between scores")
     parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")
     parser.add_argument("--seed", type=int, default=0)
@@ -169,7 +171,7 @@ def fit_anchors(dataset, folder, size):
         "size": size,
         "mean_best_iou": round(mean_best_iou(sizes, anchors), 4),
     }
-    path.write_text(json.dumps(report))
+    replace_text(path, json.dumps(report))
     print(f"anchors: {report}", flush=True)
     return anchors.reshape(3, 3, 2)
 
@@ -197,4 +199,4 @@ def score(model, dataset, anchors, size, cache, batch=20):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

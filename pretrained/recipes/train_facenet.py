@@ -1,17 +1,16 @@
 """Train the default face network `facenet-lfw` on Labeled Faces in the Wild.
 
-    python pretrained/recipes/train_facenet.py --data lfw --start everyday --out runs/facenet
+    python pretrained/recipes/align_lfw.py --data lfw --out runs/facenet
+    python pretrained/recipes/train_facenet.py --start everyday --out runs/facenet
 
-`--data` holds images_deepfunneled/NAME/NAME_0001.jpg and peopleDevTrain.txt. Only people of that
-list are used (View 1's development-training set); a tenth of them, chosen by the seed, is kept
-aside as dev. First each person is a class (softmax with a margin), then triplets refine the
-embedding. The epoch kept is the one with the largest area under the ROC on dev's pairs. The
-backbone begins with that of a detector, or with a .weights.h5 file of one.
+The run folder holds faces.npz, the aligned faces of `align_lfw.py`. A tenth of the people, chosen
+by the seed, is kept aside as dev. First each person is a class (softmax with a margin), then
+triplets refine the embedding. The epoch kept is the one with the largest area under the ROC on
+dev's pairs. The backbone begins with that of a detector, or with a .weights.h5 file of one.
 
-Writes the aligned faces (faces.npz), a run folder for each stage (see
-cvtool/training/checkpoints.py) and scores.json. Start it again with the same arguments to go on
-after an interruption. Any Keras backend will do. `export_facenet.py` turns the run into the
-shipped files.
+Writes a run folder for each stage (see cvtool/training/checkpoints.py) and scores.json. Start it
+again with the same arguments to go on after an interruption. TensorFlow or JAX will do.
+`export_facenet.py` turns the run into the shipped files.
 """
 
 from __future__ import annotations
@@ -25,24 +24,20 @@ import cv2
 import keras
 import numpy as np
 
+from align_lfw import BORDER, FACES_FILE
 from cvtool.faces import margin, triplets
-from cvtool.faces.alignment import align
 from cvtool.faces.augmentation import AUGMENTATIONS
 from cvtool.faces.batches import FaceBatches
 from cvtool.faces.facenet import SIZE, facenet
 from cvtool.faces.metrics import auc, best_threshold, equal_error_rate
-from cvtool.faces.mtcnn import central_face, find_faces
-from cvtool.faces.mtcnn_networks import load_networks
-from cvtool.pictures.reading import read_picture
 from cvtool.training.checkpoints import Checkpoint, resume
 from cvtool.training.optimizers import adamw
-from cvtool.training.precision import set_precision
+from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
+from running import run_main
 from train_unet import start_backbone
 
-# What is kept round each aligned face, so that it can be turned and shifted.
-BORDER = 14
 DEV_SHARE = 0.1
 # Pairs of two people on dev for each pair of one.
 FALSE_PAIRS = 4
@@ -54,8 +49,7 @@ def main():
     # OpenCV's threads would compete with the training for the same cores.
     cv2.setNumThreads(1)
     policy = set_precision(args.precision)
-    args.out.mkdir(parents=True, exist_ok=True)
-    faces, people, missing = aligned_faces(args.data, args.out, args.limit)
+    faces, people, missing = read_faces(args.out / FACES_FILE)
     names = sorted(set(people))
     chosen = np.random.default_rng(args.seed).permutation(len(names))
     dev_people = {names[i] for i in chosen[: max(2, round(DEV_SHARE * len(names)))]}
@@ -156,8 +150,7 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="the folder of LFW")
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--out", type=Path, required=True, help="run folder with faces.npz")
     parser.add_argument(
         "--start",
         help="what the backbone begins with: a detector (a preset or a model folder) or the "
@@ -175,42 +168,22 @@ def parse_arguments():
     parser.add_argument("--augment", **augment, help="how much faces of the classes are changed")
     parser.add_argument("--triplet-augment", **augment, help="and those of the triplets")
     parser.add_argument("--weight-decay", type=float, default=0.05)
-    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=int, help="use only so many people (a rehearsal)")
     return parser.parse_args()
 
 
-def aligned_faces(data, out, limit=None):
-    """Find and align the face of each picture of the training people, once.
+def read_faces(path):
+    """What `align_lfw.py` wrote.
 
     Returns:
         uint8 (N, S, S, 3); the names of the N people; how many pictures show no face.
     """
-    kept = out / "faces.npz"
-    if kept.exists():
-        with np.load(kept) as arrays:
-            return arrays["faces"], arrays["people"].tolist(), int(arrays["missing"])
-    networks = load_networks()
-    lines = (data / "peopleDevTrain.txt").read_text().splitlines()[1:]
-    faces, people, missing = [], [], 0
-    for line in lines[:limit]:
-        name, count = line.split("\t")
-        for number in range(1, int(count) + 1):
-            path = data / "images_deepfunneled" / name / f"{name}_{number:04d}.jpg"
-            pixels = read_picture(path)
-            found = find_faces(pixels, networks)
-            if not found:
-                missing += 1
-                continue
-            face = central_face(found, *pixels.shape[:2])
-            faces.append(align(pixels, face.landmarks, SIZE, BORDER))
-            people.append(name)
-    part = out / "part-faces.npz"
-    np.savez(part, faces=np.stack(faces), people=np.array(people), missing=missing)
-    part.replace(kept)
-    return np.stack(faces), people, missing
+    if not path.exists():
+        raise SystemExit(f"{path}: no such file; make it with align_lfw.py")
+    with np.load(path) as arrays:
+        return arrays["faces"], arrays["people"].tolist(), int(arrays["missing"])
 
 
 def dev_pairs(people, in_dev, seed):
@@ -247,4 +220,4 @@ def pair_scores(embed, faces, in_dev, pairs):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -7,7 +7,7 @@ set's own splits; the epoch kept is the one with the best mean IoU on val. `--gu
 pictures that only have boxes, with the masks of `masks_from_boxes.py`; nothing is scored on those.
 The backbone begins with that of a detector, or with the weights of `pretrain_backbone.py`. Writes
 a run folder (see cvtool/training/checkpoints.py) and scores.json. Start it again with the same
-arguments to go on after an interruption. Any Keras backend will do. `export_unet.py` turns the run
+arguments to go on after an interruption. TensorFlow or JAX will do. `export_unet.py` turns the run
 into the shipped files.
 """
 
@@ -36,9 +36,10 @@ from cvtool.segmentation.unet import csp_unet
 from cvtool.training.balance import repeat_factors
 from cvtool.training.checkpoints import Checkpoint, resume
 from cvtool.training.optimizers import adamw
-from cvtool.training.precision import set_precision
+from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
+from running import run_main
 
 
 def main():
@@ -69,15 +70,23 @@ def main():
     optimizer = adamw(model, schedule, weight_decay=args.weight_decay, ema_momentum=0.995)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
-    cache = {}
+    cache, val_cache = {}, {}
+    # The epochs of all stages compete at the size that is exported.
+    final_size = stages[-1][0]
+
+    def score_epoch(network):
+        figures = score(network, val, final_size, val_cache)
+        return {key: figures[key] for key in ("miou", "foreground_iou", "pixel_accuracy")}
+
     progress = Progress(epochs)
-    checkpoint = Checkpoint(args.out, metric="miou")
+    checkpoint = Checkpoint(args.out, score_epoch, "miou")
     checkpoint.total_epochs = epochs
     model.compile(optimizer, LOSSES[args.loss])
-    done = resume(model, args.out)
     end = 0
     for size, count in stages:
         end += count
+        # In each stage, for `fit` leaves averaged weights, and a training goes on from the others.
+        done = resume(model, args.out)
         if done >= end:
             continue
         batches = SegmentationBatches(
@@ -93,11 +102,6 @@ def main():
             cache=cache,
             workers=args.workers,
         )
-        checkpoint.score = lambda network, size=size, kept={}: {
-            key: value
-            for key, value in score(network, val, size, kept).items()
-            if key in ("miou", "foreground_iou", "pixel_accuracy")
-        }
         model.fit(
             batches,
             initial_epoch=done,
@@ -106,18 +110,16 @@ def main():
             shuffle=False,  # done by the batches, which a resumed run repeats
             callbacks=[checkpoint, progress],
         )
-        done = end
 
     model.load_weights(args.out / "best.weights.h5")
-    size = stages[-1][0]
     scores = {
         "train": origin,
         "dev": f"{args.data.name} val",
         "epochs": epochs,
         "seed": args.seed,
         "class_weights": class_weights.round(4).tolist(),
-        "size": size,
-        **score(model, val, size, {}),
+        "size": final_size,
+        **score(model, val, final_size, val_cache),
     }
     (args.out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     plot_history(args.out)
@@ -146,7 +148,7 @@ def parse_arguments():
     parser.add_argument(
         "--class-power", type=float, default=0.25, help="how much rare classes' pixels weigh more"
     )
-    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
@@ -211,4 +213,4 @@ def score(model, dataset, size, cache):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

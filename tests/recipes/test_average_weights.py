@@ -35,3 +35,13 @@ def test_runs_of_two_networks_are_refused(tmp_path):
     runs = [save_run(tmp_path / str(width), 1, width) for width in (3, 4)]
     with pytest.raises(SystemExit, match="they must be of one network"):
         run_here("average_weights.py", "--runs", *runs, "--out", tmp_path / "mean")
+
+
+def test_nothing_is_overwritten_and_a_run_without_weights_is_named(tmp_path):
+    run = save_run(tmp_path / "run", 1)
+    with pytest.raises(SystemExit, match="run: is there already"):
+        run_here("average_weights.py", "--runs", run, run, "--out", run)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match="empty/best.weights.h5: no such file"):
+        run_here("average_weights.py", "--runs", tmp_path / "empty", "--out", tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()

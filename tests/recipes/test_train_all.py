@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from dataclasses import replace
 from shutil import copytree, ignore_patterns
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import skimage.data
+from filelock import FileLock
 
 from cvtool.classification.classifier import Classifier
 from cvtool.detection.detector import Detector
@@ -117,7 +119,7 @@ def test_a_step_is_not_begun_again_with_other_settings(made, train_all):
 
 def test_one_model_alone_brings_what_it_needs(train_all):
     names = [step.name for step in train_all.steps_for(["facenet-lfw"])]
-    assert names == ["backbone", "detector", "everyday", "faces", "facenet-lfw"]
+    assert names == ["backbone", "detector", "everyday", "faces-aligned", "faces", "facenet-lfw"]
 
 
 def test_data_that_is_missing_is_named_with_its_source(train_all, made, tmp_path):
@@ -139,6 +141,31 @@ def test_a_recipe_that_fails_ends_it_with_one_line(train_all, tmp_path, capfd):
     assert "No such file" in capfd.readouterr().err
 
 
+def test_a_recipe_ends_with_the_driver(train_all, tmp_path, monkeypatch):
+    (tmp_path / "endless.py").write_text(
+        "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
+    )
+    monkeypatch.setattr(train_all, "RECIPES", tmp_path)
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.print", interrupt)
+    step = replace(train_all.steps_for(["tiny200"])[0], recipe="endless.py")
+    with pytest.raises(KeyboardInterrupt):
+        train_all.run_recipe(step, [], tmp_path / "endless.log")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "endless.log").read_text()), 0)
+
+
+def test_two_drivers_do_not_share_a_folder(train_all, made):
+    with (
+        FileLock(made[0] / ".lock"),
+        pytest.raises(SystemExit, match="another train_all.py is at work there"),
+    ):
+        start(train_all, *made[1])
+
+
 def test_trainings_have_their_histories(made):
     epochs = {"backbone": 1, "detector": 2, "unet": 1, "faces/classes": 1, "vgg": 1}
     for folder, count in epochs.items():
@@ -146,7 +173,7 @@ def test_trainings_have_their_histories(made):
         assert (made[0] / folder / "curves.png").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("step", ["detector", "unet", "faces", "decoder"])
+@pytest.mark.parametrize("step", ["detector", "unet", "faces", "decoder", "imagenette"])
 def test_a_finished_recipe_started_again_trains_no_further(made, train_all, step):
     run, arguments = made
     histories = sorted((run / step).rglob("history.csv"))

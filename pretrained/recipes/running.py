@@ -1,0 +1,22 @@
+"""How every recipe starts and, if it must, ends with one line."""
+
+from __future__ import annotations
+
+import sys
+
+from cvtool.errors import CvtoolError
+
+
+def run_main(main):
+    """Call a recipe's `main`.
+
+    Raises:
+        SystemExit: it failed, with the reason; or it was interrupted.
+    """
+    try:
+        main()
+    except CvtoolError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted; start the same command again to go on", file=sys.stderr)
+        sys.exit(130)

@@ -173,6 +173,14 @@ def test_trainings_have_their_histories(made):
         assert (made[0] / folder / "curves.png").stat().st_size > 1000
 
 
+def test_the_learning_curves_are_drawn(made, tmp_path):
+    run_here("learning_curves.py", "--runs", made[0], "--out", tmp_path / "curves.png")
+    height, width = read_picture(tmp_path / "curves.png").shape[:2]
+    assert width > 3 * height
+    with pytest.raises(SystemExit, match="holds no history.csv"):
+        run_here("learning_curves.py", "--runs", tmp_path, "--out", tmp_path / "more.png")
+
+
 @pytest.mark.parametrize("step", ["detector", "unet", "faces", "decoder", "imagenette"])
 def test_a_finished_recipe_started_again_trains_no_further(made, train_all, step):
     run, arguments = made

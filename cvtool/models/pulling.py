@@ -32,6 +32,8 @@ from cvtool.models.progress import say
 from cvtool.models.saved_models import GRAPH_FILE, is_saved_model
 
 LONGEST_NAME = 64
+# Names of devices under Windows, where no file can be called so, whatever its ending.
+DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10))}
 
 
 def pull_preset(preset: Preset, *, check: bool = False) -> Path:
@@ -222,6 +224,8 @@ def check_new_name(name: str, *, overwrite: bool = False) -> None:
             f'"{name}" cannot be a model\'s name; take letters, digits, ".", "_" and "-", at most '
             f"{LONGEST_NAME}, with a letter or digit first and last"
         )
+    if name.partition(".")[0].casefold() in DEVICES:
+        raise ModelError(f'"{name}" is the name of a device under Windows; take another name')
     # Upper and lower case are alike on some file systems.
     taken = {known.casefold(): known for known in (*load_presets(), *APPLICATIONS)}
     if name.casefold() in taken:

@@ -189,6 +189,8 @@ def test_an_imported_model_comes_before_a_folder_of_its_name(shelf, darknet_file
         ("a.", "cannot be a model's name"),
         ("a\n", "cannot be a model's name"),
         ("größe", "cannot be a model's name"),
+        ("CON", "is the name of a device"),
+        ("lpt1.v2", "is the name of a device"),
         ("x" * 65, "at most 64"),
     ],
 )

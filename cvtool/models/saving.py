@@ -85,7 +85,9 @@ def export_litert(network, path, *, float16=True):
         float16: store the weights as float16.
     """
     tensorflow = import_tensorflow()
-    pixels = tensorflow.TensorSpec(network.input.shape, network.input.dtype, name="pixels")
+    # Not `network.input`, which a Sequential that was never called has not.
+    (entry,) = network.inputs
+    pixels = tensorflow.TensorSpec(entry.shape, entry.dtype, name="pixels")
     function = tensorflow.function(
         lambda pixels: network(pixels, training=False), input_signature=[pixels], autograph=False
     )

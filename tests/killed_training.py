@@ -1,7 +1,10 @@
-"""Trainings that are killed, and how they compare with others: for the tests of each task.
+"""Trainings that are killed or interrupted, and how they compare with others, for each task.
 
 `finetuning` is the task's module of that name.
 """
+
+from contextlib import contextmanager
+from unittest.mock import patch
 
 import h5py
 import numpy as np
@@ -35,6 +38,19 @@ def kill_after(monkeypatch, finetuning, epoch):
                 raise Killed
 
     monkeypatch.setattr(finetuning, "Progress", Kill)
+
+
+@contextmanager
+def ctrl_c_in(finetuning, epoch):
+    """While it lasts, trainings are interrupted in the third step of that epoch."""
+
+    class Interrupt(finetuning.StopOnNaN):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.epoch + 1 == epoch and batch == 2:
+                raise KeyboardInterrupt
+
+    with patch.object(finetuning, "StopOnNaN", Interrupt):
+        yield
 
 
 def history(training, *keys):

@@ -16,7 +16,7 @@ from cvtool.classification.settings import Settings
 from cvtool.errors import OutputError, TrainingError
 from cvtool.training.checkpoints import read_history, read_state
 from cvtool.training.run_folder import read_run
-from killed_training import Killed, kill_at
+from killed_training import Killed, ctrl_c_in, kill_at
 from tiny_classes import CLASSES, write_class_folders
 
 SMALL = dict(from_scratch="lenet5", size=32, batch=16, augment="light", learning_rate=3e-3)
@@ -112,16 +112,9 @@ def test_killed_five_times_it_ends_as_if_it_had_not_been(pictures, finished, tmp
     assert np.abs(np.subtract(*losses)).max() < 1e-3
 
 
-def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(pictures, tmp_path, monkeypatch):
+def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(pictures, tmp_path):
     folder = started(pictures, tmp_path / "stopped", epochs=3)
-
-    class Interrupt(finetuning.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            if self.epoch == 1 and batch == 2:
-                raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(finetuning, "StopOnNaN", Interrupt)
+    with ctrl_c_in(finetuning, epoch=2):
         run = go_on(folder, say=quiet)
     assert not run["finished"] and run["stopped"] == "stopped with Ctrl-C after epoch 1"
     assert Classifier.load(folder, device="cpu").classes == CLASSES

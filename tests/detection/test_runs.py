@@ -12,6 +12,7 @@ from cvtool.detection.runs import go_on, start_run
 from cvtool.detection.settings import Settings
 from cvtool.errors import DatasetError, OutputError, TrainingError
 from cvtool.training.checkpoints import read_history
+from killed_training import ctrl_c_in
 from tiny_detector import SIZE, save_detector, small_networks, write_yolo_set
 
 # Frozen in epoch 1 of 5, without mosaics in the last one; seven steps an epoch.
@@ -49,14 +50,7 @@ def finished(shapes, tiny, tmp_path_factory):
     With what go_on gave back both times, and the report in between.
     """
     folder = started(shapes, tiny, tmp_path_factory.mktemp("runs") / "whole")
-
-    class Interrupt(finetuning.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            if self.epoch == 1 and batch == 2:
-                raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetuning, "StopOnNaN", Interrupt)
+    with ctrl_c_in(finetuning, epoch=2):
         stopped = go_on(folder, say=quiet)
     page = (folder / "report.html").read_text()
     return SimpleNamespace(folder=folder, stopped=stopped, page=page, run=go_on(folder, say=quiet))

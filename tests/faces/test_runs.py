@@ -20,6 +20,7 @@ from cvtool.faces.verifier import Verifier
 from cvtool.training.checkpoints import read_history, read_state, write_state
 from cvtool.training.run_folder import read_run
 from html_page import Page
+from killed_training import ctrl_c_in
 from tiny_facenet import save_start, small_networks
 from tiny_people import write_people
 
@@ -54,14 +55,7 @@ def finished(sets, tmp_path_factory):
     """
     said = []
     folder = started(sets, tmp_path_factory.mktemp("runs") / "whole", said.append)
-
-    class Interrupt(finetuning.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            if self.epoch == 2 and batch == 2:
-                raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(finetuning, "StopOnNaN", Interrupt)
+    with ctrl_c_in(finetuning, epoch=3):
         stopped = go_on(folder, say=said.append)
     page = (folder / "report.html").read_text()
     run = go_on(folder, say=said.append)

@@ -10,6 +10,7 @@ from cvtool.segmentation.runs import go_on, start_run
 from cvtool.segmentation.segmenter import Segmenter
 from cvtool.segmentation.settings import Settings
 from cvtool.training.checkpoints import read_history
+from killed_training import ctrl_c_in
 from tiny_masks import write_mask_set
 from tiny_unet import SIZE, save_start, save_tiny, small_network, small_networks
 
@@ -50,14 +51,7 @@ def finished(shapes, tiny, tmp_path_factory):
     With what go_on gave back both times, and the report in between.
     """
     folder = started(shapes, tiny, tmp_path_factory.mktemp("runs") / "whole")
-
-    class Interrupt(finetuning.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            if self.epoch == 1 and batch == 2:
-                raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetuning, "StopOnNaN", Interrupt)
+    with ctrl_c_in(finetuning, epoch=2):
         stopped = go_on(folder, say=quiet)
     page = (folder / "report.html").read_text()
     return folder, stopped, page, go_on(folder, say=quiet)

@@ -48,7 +48,7 @@ class YoloLoss(keras.losses.Loss):
         self.num_classes = num_classes
         self.strides = tuple(strides)
         self.label_smoothing = label_smoothing
-        self.grid = prediction_grid(size, self.anchors, self.strides)
+        self.grid = prediction_grid(size, self.anchors, self.strides).copy()
 
     def call(self, y_true, y_pred):
         """Loss of a batch.
@@ -61,7 +61,9 @@ class YoloLoss(keras.losses.Loss):
         """
         positive = y_true[..., POSITIVE]
         count = ops.maximum(ops.sum(positive), 1.0)
-        centres, sizes = boxes_from_raw(y_pred[..., 0:2], y_pred[..., 2:4], self.grid, ops.sigmoid)
+        # torch does not calculate with NumPy arrays.
+        grid = ops.convert_to_tensor(self.grid)
+        centres, sizes = boxes_from_raw(y_pred[..., 0:2], y_pred[..., 2:4], grid, ops.sigmoid)
         overlap, complete = iou_and_ciou(centres, sizes, y_true[..., CENTRE], y_true[..., SIZE])
         box = ops.sum(positive * (1.0 - complete)) / count
 

@@ -32,6 +32,11 @@ def set_precision(precision="auto"):
 
 def gpu_present():
     """Whether the Keras backend sees a GPU."""
+    if keras.backend.backend() == "torch":
+        # Keras cannot say.
+        import torch
+
+        return torch.cuda.is_available()
     try:
         return bool(keras.distribution.list_devices("gpu"))
     # Without one, JAX raises.

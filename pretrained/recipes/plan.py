@@ -35,7 +35,7 @@ class Step:
 
     @property
     def trains(self):
-        """Whether its recipe runs on JAX as well as on TensorFlow."""
+        """Whether its recipe runs on JAX and torch as well as on TensorFlow."""
         return self.recipe.startswith(("train_", "pretrain_"))
 
     def settings(self, schedule, precision):
@@ -59,9 +59,9 @@ STEPS = (
         "tiny200",
         "pretrain_backbone.py",
         "--data {data}/tiny-imagenet-200 --cache {runs}/decoded --out {runs}/backbone",
-        full="--stages 64:55,96:5",
-        short="--stages 64:15,96:5 --learning-rate 2.5e-3",
-        smoke="--stages 32:1 --limit 1000 --batch 50",
+        full="--stages 64:55:0.35,96:5:0.5",
+        short="--stages 64:42:0.35,96:4:0.5 --learning-rate 2.5e-3",
+        smoke="--stages 32:1:0.5 --limit 1000 --batch 50",
         data=(TINY,),
     ),
     Step(
@@ -193,9 +193,9 @@ STEPS = (
         "adain",
         "pretrain_backbone.py",
         "--data {data}/tiny-imagenet-200 --cache {runs}/decoded --out {runs}/vgg",
-        full="--network vgg-small --stages 64:40",
-        short="--network vgg-small --stages 32:4,48:4",
-        smoke="--network vgg-small --stages 32:1 --limit 1000 --batch 50",
+        full="--network vgg-small --stages 64:40:0.35 --batch 128",
+        short="--network vgg-small --stages 32:4:0.5,48:4:0.5 --batch 128",
+        smoke="--network vgg-small --stages 32:1:0.5 --limit 1000 --batch 50",
         data=(TINY,),
     ),
     Step(

@@ -9,7 +9,8 @@ Reads the data set's own layout (train/CLASS/images/*.JPEG, val/images with
 val_annotations.txt). Train is Tiny-ImageNet's train, dev its val, untouched.
 Writes a run folder (see cvtool/training/checkpoints.py) and, at the end,
 backbone.weights.h5 (the network without its last layer) and scores.json. Start it again
-with the same arguments to go on after an interruption. TensorFlow or JAX will do.
+with the same arguments to go on after an interruption. TensorFlow, JAX or torch will do;
+on a CPU with bfloat16 matrix instructions, torch is the fastest (see torch_on_cpu.py).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import keras
 import numpy as np
 
 from cvtool.backbones import DEPTHS, WIDTHS
+from cvtool.classification import networks
 from cvtool.classification.networks import classifier, logits_of
 from cvtool.classification.views import centre_view
 from cvtool.datasets.tiny_imagenet import read_tiny_imagenet
@@ -45,6 +47,8 @@ ARCHITECTURE = {"network": "csp", "widths": WIDTHS, "depths": DEPTHS, "dropout":
 def main():
     args = parse_arguments()
     keras.utils.set_random_seed(args.seed)
+    # OpenCV's threads would compete with the training for the same cores.
+    cv2.setNumThreads(1)
     policy = set_precision(args.precision)
     args.out.mkdir(parents=True, exist_ok=True)
     (train_pixels, train_labels), (val_pixels, val_labels) = (
@@ -54,12 +58,13 @@ def main():
 
     backbone, model = build_networks(args.network)
     if args.start:
-        start_from(backbone, args.start)
+        start_from(model, args.start)
     stages = parse_stages(args.stages)
-    epochs = sum(count for _, count in stages)
+    epochs = sum(count for _, count, _ in stages)
     steps_per_epoch = len(train_labels) // args.batch
     schedule = WarmupCosine(args.learning_rate, epochs * steps_per_epoch, steps_per_epoch // 2)
-    optimizer = adamw(model, schedule, weight_decay=args.weight_decay)
+    # No average of the weights: at the end of the cosine it is the weights themselves.
+    optimizer = adamw(model, schedule, weight_decay=args.weight_decay, ema_momentum=None)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
@@ -69,12 +74,12 @@ def main():
     def score_epoch(network):
         return {"val_top1": top1(network, val_pixels, val_labels, final_side)}
 
-    checkpoint = Checkpoint(args.out, score_epoch, "val_top1")
+    checkpoint = Checkpoint(args.out, score_epoch, "val_top1", args.score_every)
     checkpoint.total_epochs = epochs
     progress = Progress(epochs)
     compile_args = {"optimizer": optimizer, "loss": loss, "metrics": ["accuracy"]}
     end = 0
-    for side, count in stages:
+    for side, count, crop in stages:
         end += count
         # A new stage has another picture size, so the step is traced anew.
         model.compile(**compile_args)
@@ -83,7 +88,7 @@ def main():
         if done >= end:
             continue
         batches = TrainingBatches(
-            train_pixels, train_labels, args.batch, side, args.seed, epoch=done
+            train_pixels, train_labels, args.batch, side, crop, args.seed, epoch=done
         )
         model.fit(
             batches,
@@ -117,20 +122,29 @@ def parse_arguments():
         "--cache", type=Path, help="folder of the decoded pictures; default: in OUT"
     )
     parser.add_argument("--network", default="csp", choices=["csp", vgg_small.NAME])
-    parser.add_argument("--stages", default="64:60", help="SIDE:EPOCHS,... in order")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument(
+        "--stages",
+        default="64:60:0.4",
+        help="SIDE:EPOCHS:CROP,... in order; CROP is the smallest share of a picture shown",
+    )
+    parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
-    parser.add_argument("--start", help="begin csp with that of this model (name or folder)")
+    parser.add_argument(
+        "--start",
+        help="begin with the csp of this detector, or with this classifier (name or folder)",
+    )
+    parser.add_argument("--score-every", type=int, default=1, help="epochs between scores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     return parser.parse_args()
 
 
 def parse_stages(text):
-    """Read "48:4,64:8" as [(48, 4), (64, 8)]."""
-    return [tuple(int(n) for n in part.split(":")) for part in text.split(",")]
+    """Read "48:4:0.4,64:8:1" as [(48, 4, 0.4), (64, 8, 1.0)]."""
+    parts = [part.split(":") for part in text.split(",")]
+    return [(int(side), int(epochs), float(crop)) for side, epochs, crop in parts]
 
 
 def build_networks(name):
@@ -145,12 +159,17 @@ def build_networks(name):
     return model.get_layer("csp"), model
 
 
-def start_from(backbone, model):
-    """Copy the backbone's weights from a detector: its name, or its folder."""
-    preset = find_model(model)
+def start_from(model, name):
+    """Copy the backbone's weights from a detector, or all of a classifier of the same classes."""
+    preset = find_model(name)
+    if preset.task == "classify":
+        source = networks.build(preset)
+        source.load_weights(preset_file(preset, "weights"))
+        model.set_weights(source.get_weights())
+        return
     detector = build(preset)
     detector.load_weights(preset_file(preset, "weights"))
-    backbone.set_weights(detector.get_layer("csp").get_weights())
+    model.get_layer("csp").set_weights(detector.get_layer("csp").get_weights())
 
 
 def read_split(root, split, cache, limit=None):
@@ -178,16 +197,17 @@ def read_split(root, split, cache, limit=None):
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """Shuffled, augmented batches: flips, shifted crops, brightness and contrast.
+    """Shuffled, augmented batches (see `augment`).
 
     Each batch's random numbers depend on the seed, the epoch and its index
     alone, so a resumed training sees what an uninterrupted one would have.
     """
 
-    def __init__(self, pixels, labels, batch, side, seed, epoch=0):
+    def __init__(self, pixels, labels, batch, side, crop, seed, epoch=0):
         super().__init__(workers=1, max_queue_size=8)
         self.pixels, self.batch, self.side = pixels, batch, side
         self.one_hot = np.eye(200, dtype=np.float32)[labels]
+        self.crop = crop
         self.seed, self.epoch = seed, epoch
         self.shuffle()
 
@@ -204,21 +224,43 @@ class TrainingBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         chosen = np.sort(self.order[index * self.batch : (index + 1) * self.batch])
-        pictures = [augment(p, self.side, rng) for p in self.pixels[chosen]]
-        return np.stack(pictures), self.one_hot[chosen]
+        return augment(self.pixels[chosen], self.side, self.crop, rng), self.one_hot[chosen]
 
 
-def augment(pixels, side, rng, shift=8):
-    """Flip, crop after padding by reflection, resize to `side`, change light and contrast."""
-    if rng.random() < 0.5:
-        pixels = pixels[:, ::-1]
-    padded = cv2.copyMakeBorder(pixels, *[shift] * 4, cv2.BORDER_REFLECT_101)
-    y, x = rng.integers(0, 2 * shift + 1, 2)
-    pixels = padded[y : y + SIDE, x : x + SIDE]
-    pixels = centre_view(pixels, side)
-    gain, offset = rng.uniform(0.75, 1.25), rng.uniform(-25, 25)
-    levels = (np.arange(256) - 128) * gain + 128 + offset
-    return np.clip(levels, 0, 255).astype(np.uint8)[pixels]
+def augment(pictures, side, crop, rng):
+    """Crop, flip and resize pictures at random, and change their light, contrast and tint.
+
+    The crops of Szegedy et al. 2015, section 6, drawn for a whole batch at once: with several
+    hundred pictures a second, what is done for each by itself in Python slows the training.
+
+    Args:
+        pictures: uint8 (N, 64, 64, 3).
+        side: of the pictures that come out.
+        crop: smallest share of the area that is kept.
+        rng: NumPy generator.
+    Returns:
+        float32 (N, side, side, 3), about 0 to 255.
+    """
+    count = len(pictures)
+    areas = rng.uniform(crop, 1, count)
+    aspects = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3), count))
+    across, down = (np.minimum(np.sqrt(areas * a), 1) * SIDE for a in (aspects, 1 / aspects))
+    left, top = (rng.random(count) * (SIDE - length) for length in (across, down))
+    matrices = np.zeros((count, 2, 3))
+    flip = np.where(rng.random(count) < 0.5, -1, 1)
+    matrices[:, 0, 0], matrices[:, 1, 1] = flip * across / side, down / side
+    # Pixel centres lie half a pixel from the edges that the crop is counted from.
+    matrices[:, 0, 2] = left + across / 2 - 0.5 - matrices[:, 0, 0] * (side - 1) / 2
+    matrices[:, 1, 2] = top + down / 2 - 0.5 - matrices[:, 1, 1] * (side - 1) / 2
+    views = np.empty((count, side, side, 3), np.uint8)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for picture, matrix, view in zip(pictures, matrices, views, strict=True):
+        cv2.warpAffine(
+            picture, matrix, (side, side), view, flags=flags, borderMode=cv2.BORDER_REFLECT_101
+        )
+    gains = rng.uniform(0.75, 1.25, (count, 1, 1, 1)) * rng.uniform(0.9, 1.1, (count, 1, 1, 3))
+    offsets = rng.uniform(-25, 25, (count, 1, 1, 1)) + 128 * (1 - gains)
+    return views * gains.astype(np.float32) + offsets.astype(np.float32)
 
 
 def top1(model, pixels, labels, side, batch=250):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from cvtool.errors import CvtoolError
+from torch_on_cpu import use_fast_layers
 
 
 def run_main(main):
@@ -13,6 +14,7 @@ def run_main(main):
     Raises:
         SystemExit: it failed, with the reason; or it was interrupted.
     """
+    use_fast_layers()
     try:
         main()
     except CvtoolError as error:

@@ -13,7 +13,8 @@ those.
 
 Writes a run folder (see cvtool/training/checkpoints.py), for each epoch a sheet of dev pairs
 (content, style, result), and scores.json. Start it again with the same arguments to go on after an
-interruption. TensorFlow or JAX will do. `export_style.py` turns the run into the shipped files.
+interruption. TensorFlow, JAX or torch will do. `export_style.py` turns the run into the shipped
+files.
 """
 
 from __future__ import annotations
@@ -413,7 +414,7 @@ def figures(model, pairs, batch=8):
         output = model(pictures, training=False)
         losses = model.losses_of(pictures, output)
         made.append(ops.convert_to_numpy(output["picture"]))
-        rows.append({name: float(value) for name, value in losses.items()})
+        rows.append({name: float(ops.convert_to_numpy(losses[name])) for name in losses})
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     loss = sum(model.weights_of[name] * value for name, value in means.items())
     return np.concatenate(made), {"dev_loss": loss} | {f"dev_{k}": v for k, v in means.items()}

@@ -126,7 +126,7 @@ def run_recipe(step, arguments, log):
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(RECIPES / step.recipe), *arguments]
-    # Only trainings run on JAX as well.
+    # Only trainings run on JAX and torch as well.
     backend = {} if step.trains else {"KERAS_BACKEND": "tensorflow"}
     with (
         log.open("a", encoding="utf-8", buffering=1) as file,

@@ -7,8 +7,8 @@
 images/val. Train and val are the data set's own splits; the epoch kept is the
 one with the best mAP50 on val. Writes a run folder (see
 cvtool/training/checkpoints.py) with anchors.json and scores.json. Start it
-again with the same arguments to go on after an interruption. TensorFlow or JAX
-will do. `export_everyday.py` turns the run into the shipped files.
+again with the same arguments to go on after an interruption. TensorFlow, JAX or
+torch will do. `export_everyday.py` turns the run into the shipped files.
 """
 
 from __future__ import annotations

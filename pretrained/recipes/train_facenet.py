@@ -9,7 +9,7 @@ triplets refine the embedding. The epoch kept is the one with the largest area u
 dev's pairs. The backbone begins with that of a detector, or with a .weights.h5 file of one.
 
 Writes a run folder for each stage (see cvtool/training/checkpoints.py) and scores.json. Start it
-again with the same arguments to go on after an interruption. TensorFlow or JAX will do.
+again with the same arguments to go on after an interruption. TensorFlow, JAX or torch will do.
 `export_facenet.py` turns the run into the shipped files.
 """
 

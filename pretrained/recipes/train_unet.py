@@ -7,8 +7,8 @@ set's own splits; the epoch kept is the one with the best mean IoU on val. `--gu
 pictures that only have boxes, with the masks of `masks_from_boxes.py`; nothing is scored on those.
 The backbone begins with that of a detector, or with the weights of `pretrain_backbone.py`. Writes
 a run folder (see cvtool/training/checkpoints.py) and scores.json. Start it again with the same
-arguments to go on after an interruption. TensorFlow or JAX will do. `export_unet.py` turns the run
-into the shipped files.
+arguments to go on after an interruption. TensorFlow, JAX or torch will do. `export_unet.py` turns
+the run into the shipped files.
 """
 
 from __future__ import annotations

@@ -1,0 +1,158 @@
+"""Pictures a second in training: Keras' backends on a CPU, against TensorFlow in float32.
+
+    python benchmarks/training_backends.py [--network backbone|detector] [--batch 256] [--side 64]
+
+Each is a process of its own that trains the backbone as a classifier of 200 classes, or the
+default detector, on random pictures. "torch" is with `pretrained/recipes/torch_on_cpu.py`,
+"torch, plain" as Keras comes. Backends that are not installed are left out.
+
+Before that, each makes one step of gradient descent in float32 from the same weights; printed is
+how far its step is from TensorFlow's, as a share of the step's length.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+RECIPES = Path(__file__).resolve().parents[1] / "pretrained" / "recipes"
+CLASSES = 200
+# Name, Keras' backend, precision, whether with the fast layers.
+CANDIDATES = (
+    ("tensorflow, float32", "tensorflow", "float32", False),
+    ("tensorflow, bfloat16", "tensorflow", "bfloat16", False),
+    ("jax, float32", "jax", "float32", False),
+    ("torch, plain, bfloat16", "torch", "bfloat16", False),
+    ("torch, float32", "torch", "float32", True),
+    ("torch, bfloat16", "torch", "bfloat16", True),
+)
+
+
+def main():
+    args = parse_arguments()
+    if args.worker:
+        print(json.dumps(work(args)))
+        return
+    base = None
+    with tempfile.TemporaryDirectory() as folder:
+        for name, backend, precision, fast in CANDIDATES:
+            if importlib.util.find_spec(backend) is None:
+                print(f"{name:24} not installed")
+                continue
+            figures = run_worker(args, backend, precision, fast, folder)
+            base = base or figures["rate"]
+            step = figures["step"]
+            apart = "" if step is None else f", its step {step:.1e} from TensorFlow's"
+            ratio = figures["rate"] / base
+            print(f"{name:24} {figures['rate']:6.0f} pictures/s, ratio {ratio:.2f}{apart}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", default="backbone", choices=["backbone", "detector"])
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def run_worker(args, backend, precision, fast, folder):
+    """The figures of one candidate, measured in a process of its own."""
+    command = [sys.executable, __file__, "--worker", json.dumps([precision, fast, folder])]
+    for name in ("network", "batch", "side", "steps"):
+        command += [f"--{name}", str(getattr(args, name))]
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{backend}, {precision} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def work(args):
+    """Train and measure.
+
+    Returns:
+        dict: rate, pictures a second; step, how far the first step is from TensorFlow's, None
+        unless in float32.
+    """
+    precision, fast, folder = json.loads(args.worker)
+    import keras
+
+    sys.path.insert(0, str(RECIPES))
+    from torch_on_cpu import use_fast_layers
+
+    if fast:
+        use_fast_layers()
+    from cvtool.training.precision import set_precision
+
+    set_precision(precision)
+    model, loss, targets = build(args)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (args.batch, args.side, args.side, 3)).astype(np.float32)
+    step = None
+    if precision == "float32":
+        step = first_step(model, loss, pixels, targets, Path(folder))
+    model.compile(keras.optimizers.AdamW(1e-4), loss)
+    for _ in range(3):
+        model.train_on_batch(pixels, targets)
+    begin = time.perf_counter()
+    for _ in range(args.steps):
+        model.train_on_batch(pixels, targets)
+    return {"rate": args.steps * args.batch / (time.perf_counter() - begin), "step": step}
+
+
+def build(args):
+    """The network, its loss, and targets for a batch."""
+    import keras
+
+    from cvtool.backbones import DEPTHS, WIDTHS
+    from cvtool.classification.networks import classifier, logits_of
+    from cvtool.detection.encoding import encode
+    from cvtool.detection.loss import YoloLoss
+    from cvtool.detection.yolo import yolo
+
+    if args.network == "backbone":
+        architecture = {"network": "csp", "widths": WIDTHS, "depths": DEPTHS}
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        targets = np.eye(CLASSES, dtype=np.float32)[np.arange(args.batch) % CLASSES]
+        return logits_of(classifier(architecture, CLASSES)), loss, targets
+    anchors = np.geomspace(0.05, 0.9, 9).reshape(3, 3, 1).repeat(2, -1) * args.side
+    box = np.array([[0.2, 0.3, 0.6, 0.8]]) * args.side
+    target = encode(box, np.array([0]), args.side, anchors)
+    return yolo(20), YoloLoss(anchors, args.side, 20), np.stack([target] * args.batch)
+
+
+def first_step(model, loss, pixels, targets, folder):
+    """Make one step of gradient descent; the first candidate's is kept in `folder`."""
+    import keras
+
+    start, step = folder / "start.weights.h5", folder / "step.npy"
+    if start.exists():
+        model.load_weights(start)
+    else:
+        model.save_weights(start)
+    before = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    model.compile(keras.optimizers.SGD(1.0), loss)
+    model.train_on_batch(pixels, targets)
+    after = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    made = np.concatenate([(b - a).ravel() for a, b in zip(after, before, strict=True)])
+    model.load_weights(start)
+    if not step.exists():
+        np.save(step, made)
+        return 0.0
+    known = np.load(step)
+    return float(np.linalg.norm(made - known) / np.linalg.norm(known))
+
+
+if __name__ == "__main__":
+    main()

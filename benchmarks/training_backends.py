@@ -6,8 +6,9 @@ Each is a process of its own that trains the backbone as a classifier of 200 cla
 default detector, on random pictures. "torch" is with `pretrained/recipes/torch_on_cpu.py`,
 "torch, plain" as Keras comes. Backends that are not installed are left out.
 
-Before that, each makes one step of gradient descent in float32 from the same weights; printed is
-how far its step is from TensorFlow's, as a share of the step's length.
+Before that, in float32 and from the same weights, each predicts and makes one step of gradient
+descent. Printed is the largest of three distances from TensorFlow's, each as a share of the length
+of what is compared: predictions, step of the trained weights, step of the moving statistics.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def main():
                 continue
             figures = run_worker(args, backend, precision, fast, folder)
             base = base or figures["rate"]
-            step = figures["step"]
-            apart = "" if step is None else f", its step {step:.1e} from TensorFlow's"
+            distance = figures["distance"]
+            apart = "" if distance is None else f", results {distance:.1e} from TensorFlow's"
             ratio = figures["rate"] / base
             print(f"{name:24} {figures['rate']:6.0f} pictures/s, ratio {ratio:.2f}{apart}")
 
@@ -71,7 +72,7 @@ def run_worker(args, backend, precision, fast, folder):
     command = [sys.executable, __file__, "--worker", json.dumps([precision, fast, folder])]
     for name in ("network", "batch", "side", "steps"):
         command += [f"--{name}", str(getattr(args, name))]
-    environment = os.environ | {"KERAS_BACKEND": backend}
+    environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{backend}, {precision} failed:\n{done.stderr[-2000:]}")
@@ -82,8 +83,8 @@ def work(args):
     """Train and measure.
 
     Returns:
-        dict: rate, pictures a second; step, how far the first step is from TensorFlow's, None
-        unless in float32.
+        dict: rate, pictures a second; distance, of the results from TensorFlow's, None unless in
+        float32.
     """
     precision, fast, folder = json.loads(args.worker)
     import keras
@@ -99,16 +100,16 @@ def work(args):
     model, loss, targets = build(args)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (args.batch, args.side, args.side, 3)).astype(np.float32)
-    step = None
+    distance = None
     if precision == "float32":
-        step = first_step(model, loss, pixels, targets, Path(folder))
+        distance = compare(model, loss, pixels, targets, Path(folder))
     model.compile(keras.optimizers.AdamW(1e-4), loss)
     for _ in range(3):
         model.train_on_batch(pixels, targets)
     begin = time.perf_counter()
     for _ in range(args.steps):
         model.train_on_batch(pixels, targets)
-    return {"rate": args.steps * args.batch / (time.perf_counter() - begin), "step": step}
+    return {"rate": args.steps * args.batch / (time.perf_counter() - begin), "distance": distance}
 
 
 def build(args):
@@ -132,26 +133,41 @@ def build(args):
     return yolo(20), YoloLoss(anchors, args.side, 20), np.stack([target] * args.batch)
 
 
-def first_step(model, loss, pixels, targets, folder):
-    """Make one step of gradient descent; the first candidate's is kept in `folder`."""
+def compare(model, loss, pixels, targets, folder):
+    """Predict, make one step, and tell how far both are from the first candidate's.
+
+    That one's start and results are kept in `folder`; the model's weights end as they began.
+    """
     import keras
 
-    start, step = folder / "start.weights.h5", folder / "step.npy"
+    start, results = folder / "start.weights.h5", folder / "results.npz"
     if start.exists():
         model.load_weights(start)
     else:
         model.save_weights(start)
-    before = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
     model.compile(keras.optimizers.SGD(1.0), loss)
+    made = {"outputs": model.predict_on_batch(pixels).ravel()}
+    kinds = {"step": model.trainable_variables, "statistics": model.non_trainable_variables}
+    before = {kind: values_of(variables) for kind, variables in kinds.items()}
     model.train_on_batch(pixels, targets)
-    after = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
-    made = np.concatenate([(b - a).ravel() for a, b in zip(after, before, strict=True)])
+    for kind, variables in kinds.items():
+        made[kind] = values_of(variables) - before[kind]
     model.load_weights(start)
-    if not step.exists():
-        np.save(step, made)
-        return 0.0
-    known = np.load(step)
-    return float(np.linalg.norm(made - known) / np.linalg.norm(known))
+    if not results.exists():
+        np.savez(results, **made)
+    known = np.load(results)
+    return max(
+        float(np.linalg.norm(made[kind] - known[kind]) / np.linalg.norm(known[kind]))
+        for kind in made
+    )
+
+
+def values_of(variables):
+    """All numbers of the floating-point variables in one row; the seeds of dropout are left out."""
+    import keras
+
+    arrays = [keras.ops.convert_to_numpy(variable) for variable in variables]
+    return np.concatenate([a.ravel().copy() for a in arrays if a.dtype == np.float32])
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class YoloLoss(keras.losses.Loss):
         self.num_classes = num_classes
         self.strides = tuple(strides)
         self.label_smoothing = label_smoothing
+        # A copy, for torch warns of arrays that are not to be written.
         self.grid = prediction_grid(size, self.anchors, self.strides).copy()
 
     def call(self, y_true, y_pred):

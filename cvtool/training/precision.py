@@ -33,10 +33,8 @@ def set_precision(precision="auto"):
 def gpu_present():
     """Whether the Keras backend sees a GPU."""
     if keras.backend.backend() == "torch":
-        # Keras cannot say.
-        import torch
-
-        return torch.cuda.is_available()
+        # Keras lists no devices there.
+        return keras.ops.convert_to_tensor(0.0).device.type != "cpu"
     try:
         return bool(keras.distribution.list_devices("gpu"))
     # Without one, JAX raises.

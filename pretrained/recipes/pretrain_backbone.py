@@ -83,7 +83,7 @@ def main():
         end += count
         # A new stage has another picture size, so the step is traced anew.
         model.compile(**compile_args)
-        # In each stage, for `fit` leaves averaged weights, and a training goes on from the others.
+        # In each stage, so that it begins like one that was interrupted there.
         done = resume(model, args.out)
         if done >= end:
             continue
@@ -125,7 +125,8 @@ def parse_arguments():
     parser.add_argument(
         "--stages",
         default="64:60:0.4",
-        help="SIDE:EPOCHS:CROP,... in order; CROP is the smallest share of a picture shown",
+        help="SIDE:EPOCHS:CROP,... in order; CROP is the smallest share of a picture's area that "
+        "crops are drawn for",
     )
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -230,37 +231,52 @@ class TrainingBatches(keras.utils.PyDataset):
 def augment(pictures, side, crop, rng):
     """Crop, flip and resize pictures at random, and change their light, contrast and tint.
 
-    The crops of Szegedy et al. 2015, section 6, drawn for a whole batch at once: with several
-    hundred pictures a second, what is done for each by itself in Python slows the training.
+    A whole batch at once: with several hundred pictures a second, what is done for each by
+    itself in Python slows the training.
 
     Args:
         pictures: uint8 (N, 64, 64, 3).
         side: of the pictures that come out.
-        crop: smallest share of the area that is kept.
+        crop: smallest share of the area that crops are drawn for.
         rng: NumPy generator.
     Returns:
-        float32 (N, side, side, 3), about 0 to 255.
+        float32 (N, side, side, 3), 0 to 255 and, where light and contrast rose, up to 73 beyond.
     """
     count = len(pictures)
-    areas = rng.uniform(crop, 1, count)
-    aspects = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3), count))
-    across, down = (np.minimum(np.sqrt(areas * a), 1) * SIDE for a in (aspects, 1 / aspects))
-    left, top = (rng.random(count) * (SIDE - length) for length in (across, down))
-    matrices = np.zeros((count, 2, 3))
-    flip = np.where(rng.random(count) < 0.5, -1, 1)
-    matrices[:, 0, 0], matrices[:, 1, 1] = flip * across / side, down / side
-    # Pixel centres lie half a pixel from the edges that the crop is counted from.
-    matrices[:, 0, 2] = left + across / 2 - 0.5 - matrices[:, 0, 0] * (side - 1) / 2
-    matrices[:, 1, 2] = top + down / 2 - 0.5 - matrices[:, 1, 1] * (side - 1) / 2
+    # At a whole picture's size first, for bilinear sampling must not shrink.
+    cut = max(side, SIDE)
+    matrices = draw_crops(count, cut, crop, rng)
     views = np.empty((count, side, side, 3), np.uint8)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    for picture, matrix, view in zip(pictures, matrices, views, strict=True):
-        cv2.warpAffine(
-            picture, matrix, (side, side), view, flags=flags, borderMode=cv2.BORDER_REFLECT_101
+    for i, (picture, matrix) in enumerate(zip(pictures, matrices, strict=True)):
+        view = cv2.warpAffine(
+            picture, matrix, (cut, cut), flags=flags, borderMode=cv2.BORDER_REFLECT_101
         )
+        views[i] = centre_view(view, side)
     gains = rng.uniform(0.75, 1.25, (count, 1, 1, 1)) * rng.uniform(0.9, 1.1, (count, 1, 1, 3))
     offsets = rng.uniform(-25, 25, (count, 1, 1, 1)) + 128 * (1 - gains)
     return views * gains.astype(np.float32) + offsets.astype(np.float32)
+
+
+def draw_crops(count, side, crop, rng):
+    """Draw crops with aspects of 3/4 to 4/3, half of them mirrored (Szegedy et al. 2015, 6).
+
+    Returns:
+        float64 (N, 2, 3): each maps (x, y, 1) of a view's pixel centres into the picture.
+    """
+    areas = rng.uniform(crop, 1, count)
+    aspects = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3), count))
+    # Of a crop that is longer than the picture, the picture's side is left.
+    across, down = (np.minimum(np.sqrt(areas * a), 1) * SIDE for a in (aspects, 1 / aspects))
+    left, top = (rng.random(count) * (SIDE - length) for length in (across, down))
+    matrices = np.zeros((count, 2, 3))
+    mirrored = np.where(rng.random(count) < 0.5, -1, 1)
+    matrices[:, 0, 0], matrices[:, 1, 1] = mirrored * across / side, down / side
+    # Pixel centres lie half a pixel from the edges that the crop is counted from.
+    middle = (side - 1) / 2
+    matrices[:, 0, 2] = left + across / 2 - 0.5 - matrices[:, 0, 0] * middle
+    matrices[:, 1, 2] = top + down / 2 - 0.5 - matrices[:, 1, 1] * middle
+    return matrices
 
 
 def top1(model, pixels, labels, side, batch=250):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 
 from cvtool.errors import CvtoolError
-from torch_on_cpu import use_fast_layers
 
 
 def run_main(main):
-    """Call a recipe's `main`.
+    """Call a recipe's `main`; under torch, with layers that are fast on a CPU.
 
     Raises:
         SystemExit: it failed, with the reason; or it was interrupted.
     """
-    use_fast_layers()
+    # Not for recipes that do without Keras, which takes seconds to import.
+    if "keras" in sys.modules:
+        from torch_on_cpu import use_fast_layers
+
+        use_fast_layers()
     try:
         main()
     except CvtoolError as error:

@@ -11,6 +11,8 @@ import functools
 
 import keras
 
+from cvtool.training.precision import gpu_present
+
 # The library that convolves sums a kernel's gradient row by row, and is slow where the rows of a
 # feature map are no longer than this; there it is one matrix product instead.
 SHORT_ROW = 6
@@ -20,35 +22,31 @@ DIRECT = ("Conv2D", "BatchNormalization", "Activation", "ZeroPadding2D", "Add", 
 
 
 def use_fast_layers():
-    """Let networks train fast on a CPU under torch; changes nothing under other backends.
+    """Let networks train fast on a CPU under torch; changes nothing elsewhere.
 
     Replaces methods of Keras' layers for this process, once.
     """
-    if keras.backend.backend() != "torch":
+    convolution, batch_norm = keras.layers.Conv2D, keras.layers.BatchNormalization
+    replaced = hasattr(convolution.convolution_op, "plain")
+    if keras.backend.backend() != "torch" or gpu_present() or replaced:
         return
-    import torch
-
-    if torch.cuda.is_available() or getattr(keras.layers.Conv2D, "is_fast", False):
-        return
-    keras.layers.Conv2D.is_fast = True
-    keras.layers.Conv2D.convolution_op = _faster(
-        keras.layers.Conv2D.convolution_op, _convolution_op, _is_plain_convolution
+    convolution.convolution_op = _faster(
+        convolution.convolution_op, _convolution_op, _is_plain_convolution
     )
-    keras.layers.BatchNormalization.call = _faster(
-        keras.layers.BatchNormalization.call, _batch_norm, _is_plain_batch_norm
-    )
+    batch_norm.call = _faster(batch_norm.call, _batch_norm, _is_plain_batch_norm)
     for name in DIRECT:
         _call_directly(getattr(keras.layers, name))
 
 
-def _faster(method, fast, applies):
-    """A method that is `fast` for layers for which that `applies`, and `method` for others."""
+def _faster(plain, fast, applies):
+    """A method that is `fast` where that `applies`, and `plain` elsewhere."""
 
     # Keras reads the names of the arguments.
-    @functools.wraps(method)
-    def either(layer, *args, **kwargs):
-        return (fast if applies(layer) else method)(layer, *args, **kwargs)
+    @functools.wraps(plain)
+    def either(*args, **kwargs):
+        return (fast if applies(*args, **kwargs) else plain)(*args, **kwargs)
 
+    either.plain = plain
     return either
 
 
@@ -61,19 +59,23 @@ def _call_directly(layer_class):
 
     checked = layer_class.__call__
 
-    def call(layer, inputs, training=None, **kwargs):
-        first = inputs[0] if isinstance(inputs, list) else inputs
-        dtype = getattr(torch, layer.compute_dtype)
-        real = isinstance(first, torch.Tensor) and first.device.type != "meta"
-        if layer.built and real and first.dtype == dtype and not kwargs:
-            given = {"training": training} if layer._call_has_training_arg else {}
-            return layer.call(inputs, **given)
-        return checked(layer, inputs, training=training, **kwargs)
+    def call(layer, inputs, **kwargs):
+        # As networks made of layers call theirs; all else needs what Keras finds out.
+        known = set(kwargs) == ({"training"} if layer._call_has_training_arg else set())
+        if known and layer.built and layer.dtype_policy.name == keras.config.dtype_policy().name:
+            tensors = inputs if isinstance(inputs, list) else [inputs]
+            dtype = getattr(torch, layer.compute_dtype)
+            if all(
+                isinstance(x, torch.Tensor) and x.device.type == "cpu" and x.dtype == dtype
+                for x in tensors
+            ):
+                return layer.call(inputs, **kwargs)
+        return checked(layer, inputs, **kwargs)
 
     layer_class.__call__ = call
 
 
-def _is_plain_convolution(layer):
+def _is_plain_convolution(layer, inputs, kernel):
     """Whether torch's symmetric padding, or none, is what the layer wants, and nothing else."""
     (height, width), strides = layer.kernel_size, layer.strides
     same = height == width and height % 2 and strides == (1, 1)
@@ -99,50 +101,56 @@ def _convolution_op(layer, inputs, kernel):
     columns = (x.shape[3] + 2 * padding - width) // stride + 1
     # The first layer has no more than three channels, and long rows at any useful size.
     if columns <= SHORT_ROW and channels > 3:
-        out = _convolution(x, weights, stride, padding)
+        out = _convolution().apply(x, weights, stride, padding)
     else:
         out = conv2d(x, weights, None, stride, padding)
     return out.permute(0, 2, 3, 1)
 
 
-def _convolution(x, weights, stride, padding):
+@functools.cache
+def _convolution():
     """conv2d whose weights' gradient is one product of (O, N H' W') and (N H' W', kH kW C)."""
     import torch
     from torch.nn.functional import conv2d, pad
 
     class Convolution(torch.autograd.Function):
         @staticmethod
-        def forward(context, x, weights):
+        def forward(context, x, weights, stride, padding):
             context.save_for_backward(x, weights)
+            context.stride, context.padding = stride, padding
             return conv2d(x, weights, None, stride, padding)
 
         @staticmethod
         def backward(context, gradient):
             x, weights = context.saved_tensors
+            stride, padding = context.stride, context.padding
             gradient = gradient.contiguous(memory_format=torch.channels_last)
-            of_x = None
+            of_x = of_weights = None
             if context.needs_input_grad[0]:
                 of_x = torch.ops.aten.convolution_backward(
                     gradient, x, weights, None, [stride] * 2, [padding] * 2, [1, 1], False,
                     [0, 0], 1, [True, False, False],
                 )[0]  # fmt: skip
-            outputs, channels, height, width = weights.shape
-            count, _, rows, columns = gradient.shape
-            last = pad(x.permute(0, 2, 3, 1), (0, 0, *[padding] * 4)).contiguous()
-            n, y, x_, c = last.stride()
-            patches = last.as_strided(
-                (count, rows, columns, height, width, channels),
-                (n, y * stride, x_ * stride, y, x_, c),
-            ).reshape(-1, height * width * channels)
-            of_weights = gradient.permute(0, 2, 3, 1).reshape(-1, outputs).t() @ patches
-            of_weights = of_weights.view(outputs, height, width, channels)
-            return of_x, of_weights.permute(0, 3, 1, 2)
+            if context.needs_input_grad[1]:
+                outputs, channels, height, width = weights.shape
+                count, _, rows, columns = gradient.shape
+                last = pad(x.permute(0, 2, 3, 1), (0, 0, *[padding] * 4)).contiguous()
+                n, y, x_, c = last.stride()
+                patches = last.as_strided(
+                    (count, rows, columns, height, width, channels),
+                    (n, y * stride, x_ * stride, y, x_, c),
+                ).reshape(-1, height * width * channels)
+                product = gradient.permute(0, 2, 3, 1).reshape(-1, outputs).t() @ patches
+                of_weights = product.view(outputs, height, width, channels).permute(0, 3, 1, 2)
+            return of_x, of_weights, None, None
 
-    return Convolution.apply(x, weights)
+    return Convolution
 
 
-def _is_plain_batch_norm(layer):
-    return not layer.renorm and layer.axis in (-1, 3)
+def _is_plain_batch_norm(layer, inputs, training=None, mask=None):
+    # Older versions of Keras know no renormalisation.
+    plain = mask is None and not getattr(layer, "renorm", False)
+    return plain and layer.axis in (-1, 3) and (layer.scale or layer.center)
 
 
 def _batch_norm(layer, inputs, training=None, mask=None):
@@ -161,8 +169,9 @@ def _batch_norm(layer, inputs, training=None, mask=None):
         with torch.no_grad():
             # torch would keep the unbiased variance, Keras keeps this one.
             variance = inverse.square().reciprocal() - layer.epsilon
-            moving_mean.mul_(layer.momentum).add_(mean, alpha=1 - layer.momentum)
-            moving_variance.mul_(layer.momentum).add_(variance, alpha=1 - layer.momentum)
+            for variable, new in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+                old = variable.value.float()
+                variable.assign(old * layer.momentum + new * (1 - layer.momentum))
     else:
         out = torch.nn.functional.batch_norm(
             first, moving_mean, moving_variance, gamma, beta, False, 0.0, layer.epsilon

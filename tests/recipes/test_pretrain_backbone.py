@@ -1,0 +1,67 @@
+"""What the pre-training of the backbone shows its network, and what it may begin with."""
+
+import sys
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from cvtool.classification import networks
+from cvtool.models.presets import find_model, preset_file
+from recipe_runs import RECIPES
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    with patch.object(sys, "path", [str(RECIPES), *sys.path]):
+        import pretrain_backbone
+    return pretrain_backbone
+
+
+def ramps(count):
+    """Pictures whose green level is the column's number, and whose red level the row's."""
+    rows, columns = np.mgrid[:64, :64].astype(np.uint8)
+    return np.stack([np.stack([rows, columns, rows * 0 + 200], -1)] * count)
+
+
+def test_views_are_upright_and_half_of_them_mirrored(recipe):
+    views = recipe.augment(ramps(200), 48, 0.35, np.random.default_rng(0))
+    assert views.shape == (200, 48, 48, 3) and views.dtype == np.float32
+    rows, columns = views[..., 0], views[..., 1]
+    # Rounding to whole levels is at most one, times a gain of at most 1.25 x 1.1.
+    assert np.ptp(rows, axis=2).max() < 1.5 and np.ptp(columns, axis=1).max() < 1.5
+    assert (rows[:, 0] < rows[:, -1]).all()
+    mirrored = columns[:, 0, 0] > columns[:, 0, -1]
+    assert 0.35 < mirrored.mean() < 0.65
+
+
+@pytest.mark.parametrize(("side", "crop"), [(48, 0.35), (96, 0.9), (64, 1.0)])
+def test_crops_lie_in_the_picture_and_keep_their_share(recipe, side, crop):
+    matrices = recipe.draw_crops(500, side, crop, np.random.default_rng(1))
+    # The outer edges of the view's first and last pixels.
+    corners = np.array([[-0.5, side - 0.5], [-0.5, side - 0.5], [1, 1]])
+    ends = matrices @ corners
+    assert ends.min() > -0.5 - 1e-9 and ends.max() < 63.5 + 1e-9
+    across, down = np.abs(ends[:, :, 1] - ends[:, :, 0]).T
+    shares = across * down / 64**2
+    # A crop that is longer than the picture loses up to a quarter of it.
+    assert shares.min() > 0.74 * crop and shares.max() <= 1 + 1e-9
+    fits = np.maximum(across, down) < 64 - 1e-9
+    assert (shares[fits] > crop - 1e-9).all()
+    assert ((across / down)[fits] > 0.74).all() and ((across / down)[fits] < 1.34).all()
+
+
+def test_the_same_seed_gives_the_same_views(recipe):
+    first, second = (recipe.augment(ramps(5), 32, 0.4, np.random.default_rng(3)) for _ in "ab")
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first[0], first[1])
+
+
+def test_a_training_may_begin_with_a_classifier(recipe):
+    _, model = recipe.build_networks("csp")
+    recipe.start_from(model, "tiny200")
+    preset = find_model("tiny200")
+    shipped = networks.build(preset)
+    shipped.load_weights(preset_file(preset, "weights"))
+    pairs = zip(model.get_weights(), shipped.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)

@@ -8,7 +8,8 @@ default detector, on random pictures. "torch" is with `pretrained/recipes/torch_
 
 Before that, in float32 and from the same weights, each predicts and makes one step of gradient
 descent. Printed is the largest of three distances from TensorFlow's, each as a share of the length
-of what is compared: predictions, step of the trained weights, step of the moving statistics.
+of what is compared: predictions, step of the trained weights, step of the moving statistics. A
+step may differ by a few hundredths, for rounding turns some of the many ReLUs on or off.
 """
 
 from __future__ import annotations

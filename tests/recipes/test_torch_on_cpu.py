@@ -1,0 +1,74 @@
+"""Training under torch: the fast layers against Keras' own. Only where torch is installed."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from recipe_runs import RECIPES
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="needs pip install torch"
+)
+
+# Smooth activations: where rounding turns a ReLU on or off, gradients differ by percents.
+TRAINING = """
+import json, sys
+import keras, numpy as np
+from keras import layers
+
+sys.path.insert(0, sys.argv[1])
+from torch_on_cpu import use_fast_layers
+
+if sys.argv[2] == "fast":
+    use_fast_layers()
+    use_fast_layers()
+    assert hasattr(keras.layers.Conv2D.convolution_op, "plain")
+keras.utils.set_random_seed(0)
+rng = np.random.default_rng(0)
+pixels = x = keras.Input((9, 9, 16))
+for filters, padding, stride, frozen in (
+    (16, "same", 1, False), (24, "valid", 2, False), (24, "same", 2, False), (8, "same", 1, True)
+):
+    if padding == "valid":
+        x = layers.ZeroPadding2D(1)(x)
+    x = layers.Conv2D(filters, 3, stride, padding=padding)(x)
+    x = layers.BatchNormalization(trainable=not frozen)(x)
+    x = layers.Activation("tanh")(x)
+x = layers.Add()([x, layers.Conv2D(8, 1, dilation_rate=2, activation="tanh")(x)])
+x = layers.Concatenate()([x, layers.SeparableConv2D(4, 3, padding="same")(x)])
+x = layers.BatchNormalization(center=False, scale=False)(x)
+x = layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
+model = keras.Model(pixels, x)
+for variable in model.trainable_variables:
+    variable.assign(rng.normal(0, 0.3, variable.shape))
+pictures, targets = rng.normal(size=(8, 9, 9, 16)), rng.normal(size=(8, 5))
+model.compile(keras.optimizers.SGD(0.5), "mse")
+outputs = [model.predict_on_batch(pictures)]
+for _ in range(2):
+    model.train_on_batch(pictures, targets)
+outputs += [model.predict_on_batch(pictures), *model.get_weights()]
+print(json.dumps([np.asarray(values).tolist() for values in outputs]))
+"""
+
+
+def train(way):
+    done = subprocess.run(
+        [sys.executable, "-c", TRAINING, str(RECIPES), way],
+        env=os.environ | {"KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_fast_layers_train_as_those_of_keras():
+    plain, fast = train("plain"), train("fast")
+    assert len(plain) == len(fast) > 20
+    for expected, value in zip(plain, fast, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-4)

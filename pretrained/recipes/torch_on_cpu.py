@@ -1,8 +1,8 @@
 """Training under Keras' torch backend on a CPU with bfloat16 matrix instructions (AMX).
 
 Three of its parts are replaced by the same mathematics in a form that such a CPU computes fast;
-`benchmarks/training_backends.py` compares results and seconds. Without them torch is about as
-fast as TensorFlow, with them about twice as fast.
+`benchmarks/training_backends.py` compares results and seconds. Without them torch is slower than
+TensorFlow.
 """
 
 from __future__ import annotations

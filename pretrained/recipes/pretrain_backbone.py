@@ -25,12 +25,11 @@ import keras
 import numpy as np
 
 from cvtool.backbones import DEPTHS, WIDTHS
-from cvtool.classification import networks
+from cvtool.classification.augmentation import Augmentation
+from cvtool.classification.mixing import mix
 from cvtool.classification.networks import classifier, logits_of
 from cvtool.classification.views import centre_view
 from cvtool.datasets.tiny_imagenet import read_tiny_imagenet
-from cvtool.detection.detector import build
-from cvtool.models.presets import find_model, preset_file
 from cvtool.pictures.reading import read_picture
 from cvtool.style import vgg_small
 from cvtool.training.checkpoints import Checkpoint, resume, save_weights
@@ -38,7 +37,8 @@ from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
-from running import run_main
+from running import run_main, stages_argument
+from starting import start_classifier
 
 SIDE = 64
 ARCHITECTURE = {"network": "csp", "widths": WIDTHS, "depths": DEPTHS, "dropout": 0.1}
@@ -58,9 +58,9 @@ def main():
 
     backbone, model = build_networks(args.network)
     if args.start:
-        start_from(model, args.start)
-    stages = parse_stages(args.stages)
-    epochs = sum(count for _, count, _ in stages)
+        start_classifier(model, args.start)
+    stages = args.stages
+    epochs = sum(count for _, count, *_ in stages)
     steps_per_epoch = len(train_labels) // args.batch
     schedule = WarmupCosine(args.learning_rate, epochs * steps_per_epoch, steps_per_epoch // 2)
     # No average of the weights: at the end of the cosine it is the weights themselves.
@@ -79,7 +79,7 @@ def main():
     progress = Progress(epochs)
     compile_args = {"optimizer": optimizer, "loss": loss, "metrics": ["accuracy"]}
     end = 0
-    for side, count, crop in stages:
+    for side, count, crop, cutmix in stages:
         end += count
         # A new stage has another picture size, so the step is traced anew.
         model.compile(**compile_args)
@@ -88,7 +88,14 @@ def main():
         if done >= end:
             continue
         batches = TrainingBatches(
-            train_pixels, train_labels, args.batch, side, crop, args.seed, epoch=done
+            train_pixels,
+            train_labels,
+            args.batch,
+            side,
+            crop,
+            cutmix=cutmix,
+            seed=args.seed,
+            epoch=done,
         )
         model.fit(
             batches,
@@ -124,9 +131,10 @@ def parse_arguments():
     parser.add_argument("--network", default="csp", choices=["csp", vgg_small.NAME])
     parser.add_argument(
         "--stages",
+        type=stages_argument("SIDE:EPOCHS:CROP[:CUTMIX]", (int, int, float, float), (0.0,)),
         default="64:60:0.4",
-        help="SIDE:EPOCHS:CROP,... in order; CROP is the smallest share of a picture's area that "
-        "crops are drawn for",
+        help="SIDE:EPOCHS:CROP[:CUTMIX],... in order; CROP is the smallest share of a picture's "
+        "area that crops are drawn for, CUTMIX the alpha of CutMix in half of the batches",
     )
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -134,18 +142,13 @@ def parse_arguments():
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument(
         "--start",
-        help="begin with the csp of this detector, or with this classifier (name or folder)",
+        help="begin with this classifier of the same classes, or the backbone of this classifier "
+        "or detector (the name of a preset or a model folder)",
     )
     parser.add_argument("--score-every", type=int, default=1, help="epochs between scores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     return parser.parse_args()
-
-
-def parse_stages(text):
-    """Read "48:4:0.4,64:8:1" as [(48, 4, 0.4), (64, 8, 1.0)]."""
-    parts = [part.split(":") for part in text.split(",")]
-    return [(int(side), int(epochs), float(crop)) for side, epochs, crop in parts]
 
 
 def build_networks(name):
@@ -158,19 +161,6 @@ def build_networks(name):
         return backbone, keras.Model(backbone.input, logits)
     model = logits_of(classifier(ARCHITECTURE, 200))
     return model.get_layer("csp"), model
-
-
-def start_from(model, name):
-    """Copy the backbone's weights from a detector, or all of a classifier of the same classes."""
-    preset = find_model(name)
-    if preset.task == "classify":
-        source = networks.build(preset)
-        source.load_weights(preset_file(preset, "weights"))
-        model.set_weights(source.get_weights())
-        return
-    detector = build(preset)
-    detector.load_weights(preset_file(preset, "weights"))
-    model.get_layer("csp").set_weights(detector.get_layer("csp").get_weights())
 
 
 def read_split(root, split, cache, limit=None):
@@ -198,17 +188,17 @@ def read_split(root, split, cache, limit=None):
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """Shuffled, augmented batches (see `augment`).
+    """Shuffled, augmented batches (see `augment`), half of them mixed with CutMix.
 
     Each batch's random numbers depend on the seed, the epoch and its index
     alone, so a resumed training sees what an uninterrupted one would have.
     """
 
-    def __init__(self, pixels, labels, batch, side, crop, seed, epoch=0):
+    def __init__(self, pixels, labels, batch, side, crop, *, cutmix=0.0, seed=0, epoch=0):
         super().__init__(workers=1, max_queue_size=8)
         self.pixels, self.batch, self.side = pixels, batch, side
         self.one_hot = np.eye(200, dtype=np.float32)[labels]
-        self.crop = crop
+        self.crop, self.mixing = crop, Augmentation(mixup=0.0, cutmix=cutmix)
         self.seed, self.epoch = seed, epoch
         self.shuffle()
 
@@ -225,7 +215,8 @@ class TrainingBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         chosen = np.sort(self.order[index * self.batch : (index + 1) * self.batch])
-        return augment(self.pixels[chosen], self.side, self.crop, rng), self.one_hot[chosen]
+        views = augment(self.pixels[chosen], self.side, self.crop, rng)
+        return mix(views, self.one_hot[chosen], rng, self.mixing)
 
 
 def augment(pictures, side, crop, rng):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from cvtool.errors import CvtoolError
@@ -25,3 +26,28 @@ def run_main(main):
     except KeyboardInterrupt:
         print("interrupted; start the same command again to go on", file=sys.stderr)
         sys.exit(130)
+
+
+def stages_argument(form, kinds, defaults=()):
+    """An argparse type for stages of a training, such as "192:10:0.5,320:4:0".
+
+    Args:
+        form: how a stage is written, for the message, such as "SIZE:EPOCHS:MOSAIC".
+        kinds: type of each field of a stage.
+        defaults: values of the last fields, for a stage that leaves them out.
+    Returns:
+        function from str to list of tuples; it raises argparse.ArgumentTypeError.
+    """
+
+    def stages_of(text):
+        try:
+            return [stage_of(part.split(":")) for part in text.split(",")]
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {form},...") from None
+
+    def stage_of(fields):
+        lacking = len(kinds) - len(fields)
+        fields = [*fields, *defaults[len(defaults) - lacking :]] if lacking > 0 else fields
+        return tuple(kind(field) for kind, field in zip(kinds, fields, strict=True))
+
+    return stages_of

@@ -1,6 +1,6 @@
 """Training under Keras' torch backend on a CPU with bfloat16 matrix instructions (AMX).
 
-Three of its parts are replaced by the same mathematics in a form that such a CPU computes fast;
+Some of its parts are replaced by the same mathematics in a form that such a CPU computes fast;
 `benchmarks/training_backends.py` compares results and seconds. Without them torch is slower than
 TensorFlow.
 """
@@ -36,6 +36,15 @@ def use_fast_layers():
     batch_norm.call = _faster(batch_norm.call, _batch_norm, _is_plain_batch_norm)
     for name in DIRECT:
         _call_directly(getattr(keras.layers, name))
+    optimizer = keras.optimizers.Optimizer
+    optimizer._clip_gradients = _faster(
+        optimizer._clip_gradients, _clip_gradients, _clips_all_by_one_norm
+    )
+    optimizer._update_model_variables_moving_average = _faster(
+        optimizer._update_model_variables_moving_average,
+        _update_averages,
+        lambda optimizer, variables: optimizer.use_ema,
+    )
 
 
 def _faster(plain, fast, applies):
@@ -61,7 +70,8 @@ def _call_directly(layer_class):
 
     def call(layer, inputs, **kwargs):
         # As networks made of layers call theirs; all else needs what Keras finds out.
-        known = set(kwargs) == ({"training"} if layer._call_has_training_arg else set())
+        known = "training" in kwargs and set(kwargs) <= {"training", "mask"}
+        known = known and kwargs.get("mask") is None
         if known and layer.built and layer.dtype_policy.name == keras.config.dtype_policy().name:
             tensors = inputs if isinstance(inputs, list) else [inputs]
             dtype = getattr(torch, layer.compute_dtype)
@@ -69,7 +79,8 @@ def _call_directly(layer_class):
                 isinstance(x, torch.Tensor) and x.device.type == "cpu" and x.dtype == dtype
                 for x in tensors
             ):
-                return layer.call(inputs, **kwargs)
+                wanted = {"training": kwargs["training"]} if layer._call_has_training_arg else {}
+                return layer.call(inputs, **wanted)
         return checked(layer, inputs, **kwargs)
 
     layer_class.__call__ = call
@@ -177,3 +188,29 @@ def _batch_norm(layer, inputs, training=None, mask=None):
             first, moving_mean, moving_variance, gamma, beta, False, 0.0, layer.epsilon
         )
     return out.movedim(1, -1).to(getattr(torch, layer.compute_dtype))
+
+
+def _clips_all_by_one_norm(optimizer, gradients):
+    known = all(gradient is not None for gradient in gradients)
+    return known and optimizer.global_clipnorm and not optimizer.clipnorm
+
+
+def _clip_gradients(optimizer, gradients):
+    """The gradients, no longer together than the global norm that the optimiser allows."""
+    import torch
+
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    # As with Keras, a norm that is no number leaves no numbers.
+    scale = torch.clamp(optimizer.global_clipnorm / norm, max=1.0) + (norm - norm)
+    return torch._foreach_mul(gradients, scale)
+
+
+def _update_averages(optimizer, variables):
+    """Move the averages of all weights at once."""
+    import torch
+
+    averages = optimizer._model_variables_moving_average
+    pairs = [(a.value, v.value) for v, a in zip(variables, averages, strict=True) if a is not None]
+    share = 1 - optimizer.ema_momentum if int(optimizer.iterations) else 1.0
+    with torch.no_grad():
+        torch._foreach_lerp_(*map(list, zip(*pairs, strict=True)), share)

@@ -37,7 +37,8 @@ from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
-from running import run_main
+from running import run_main, stages_argument
+from starting import start_backbone
 
 
 def main():
@@ -52,12 +53,12 @@ def main():
     if args.limit:
         train = shortened(train, args.limit)
         val = shortened(val, args.limit)
-    stages = parse_stages(args.stages)
+    stages = args.stages
     anchors = fit_anchors(train, args.out, stages[-1][0])
 
     model = yolo(len(train.classes))
     if args.backbone:
-        model.get_layer("csp").load_weights(args.backbone)
+        start_backbone(model, args.backbone)
     epochs = sum(count for _, count, _ in stages)
     steps = max(1, len(train.examples) // args.batch)
     schedule = WarmupCosine(args.learning_rate, epochs * steps, min(steps, 500))
@@ -121,9 +122,14 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder everyday20")
     parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--backbone", type=Path, help="weights to start the backbone from")
+    parser.add_argument(
+        "--backbone",
+        help="what the backbone begins with: a classifier or detector (the name of a preset or a "
+        "model folder) or the .weights.h5 file of a backbone",
+    )
     parser.add_argument(
         "--stages",
+        type=stages_argument("SIZE:EPOCHS:MOSAIC", (int, int, float)),
         default="320:90:0.7,320:10:0",
         help="SIZE:EPOCHS:MOSAIC,... in order; MOSAIC is the share of mosaics",
     )
@@ -137,12 +143,6 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     return parser.parse_args()
-
-
-def parse_stages(text):
-    """Read "192:10:0.5,320:4:0" as [(192, 10, 0.5), (320, 4, 0.0)]."""
-    parts = [part.split(":") for part in text.split(",")]
-    return [(int(size), int(epochs), float(share)) for size, epochs, share in parts]
 
 
 def shortened(dataset, count):

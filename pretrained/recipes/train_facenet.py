@@ -36,7 +36,7 @@ from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
 from running import run_main
-from train_unet import start_backbone
+from starting import start_backbone
 
 DEV_SHARE = 0.1
 # Pairs of two people on dev for each pair of one.
@@ -153,8 +153,8 @@ def parse_arguments():
     parser.add_argument("--out", type=Path, required=True, help="run folder with faces.npz")
     parser.add_argument(
         "--start",
-        help="what the backbone begins with: a detector (a preset or a model folder) or the "
-        ".weights.h5 file of a backbone",
+        help="what the backbone begins with: a classifier or detector (the name of a preset or a "
+        "model folder) or the .weights.h5 file of a backbone",
     )
     parser.add_argument("--epochs", type=int, default=60, help="with people as classes")
     parser.add_argument("--batch", type=int, default=64)

@@ -23,8 +23,6 @@ import numpy as np
 
 from cvtool.datasets.mask_files import read_mask
 from cvtool.datasets.masked import MaskDataset, MaskedPicture
-from cvtool.detection.detector import build
-from cvtool.models.presets import find_model, preset_file
 from cvtool.segmentation.augmentation import Augmentation
 from cvtool.segmentation.batches import SegmentationBatches
 from cvtool.segmentation.contents import count_pixels
@@ -39,7 +37,8 @@ from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
-from running import run_main
+from running import run_main, stages_argument
+from starting import start_backbone
 
 
 def main():
@@ -58,7 +57,7 @@ def main():
         origin += f", {len(guessed):,} with guessed masks"
     pixels, present = count_classes(train)
     class_weights = balanced_weights(pixels, args.class_power)
-    stages = parse_stages(args.stages)
+    stages = args.stages
 
     model = csp_unet(len(classes))
     if args.start:
@@ -132,11 +131,16 @@ def parse_arguments():
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument(
         "--start",
-        help="what the backbone begins with: a detector (a preset or a model folder) or the "
-        ".weights.h5 file of a backbone",
+        help="what the backbone begins with: a classifier or detector (the name of a preset or a "
+        "model folder) or the .weights.h5 file of a backbone",
     )
     parser.add_argument("--guessed", type=Path, help="folder of masks by masks_from_boxes.py")
-    parser.add_argument("--stages", default="320:60", help="SIZE:EPOCHS,... in order")
+    parser.add_argument(
+        "--stages",
+        type=stages_argument("SIZE:EPOCHS", (int, int)),
+        default="320:60",
+        help="SIZE:EPOCHS,... in order",
+    )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, help="of an epoch; default: each picture once")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
@@ -153,11 +157,6 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     return parser.parse_args()
-
-
-def parse_stages(text):
-    """Read "192:10,320:4" as [(192, 10), (320, 4)]."""
-    return [tuple(int(number) for number in part.split(":")) for part in text.split(",")]
 
 
 def read_classes(data):
@@ -185,18 +184,6 @@ def count_classes(dataset):
     """Pixels of each class, int (C,), and which classes each mask shows, bool (N, C)."""
     rows = [count_pixels(read_mask(e.mask), len(dataset.classes)) for e in dataset.examples]
     return np.sum(rows, axis=0), np.stack(rows) > 0
-
-
-def start_backbone(model, start):
-    """Begin with a detector's backbone, or a file of backbone weights."""
-    backbone = model.get_layer("csp")
-    if start.endswith(".weights.h5"):
-        backbone.load_weights(start)
-        return
-    preset = find_model(start)
-    detector = build(preset)
-    detector.load_weights(preset_file(preset, "weights"))
-    backbone.set_weights(detector.get_layer("csp").get_weights())
 
 
 def score(model, dataset, size, cache):

@@ -1,4 +1,4 @@
-"""What the pre-training of the backbone shows its network, and what it may begin with."""
+"""What the pre-training of the backbone shows its network."""
 
 import sys
 from unittest.mock import patch
@@ -6,8 +6,6 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from cvtool.classification import networks
-from cvtool.models.presets import find_model, preset_file
 from recipe_runs import RECIPES
 
 
@@ -57,11 +55,14 @@ def test_the_same_seed_gives_the_same_views(recipe):
     assert not np.array_equal(first[0], first[1])
 
 
-def test_a_training_may_begin_with_a_classifier(recipe):
-    _, model = recipe.build_networks("csp")
-    recipe.start_from(model, "tiny200")
-    preset = find_model("tiny200")
-    shipped = networks.build(preset)
-    shipped.load_weights(preset_file(preset, "weights"))
-    pairs = zip(model.get_weights(), shipped.get_weights(), strict=True)
-    assert all(np.array_equal(a, b) for a, b in pairs)
+def test_half_of_the_batches_are_mixed_if_a_stage_says_so(recipe):
+    pixels, labels = ramps(64), np.arange(64)
+
+    def targets(cutmix):
+        batches = recipe.TrainingBatches(pixels, labels, 2, 32, 0.5, cutmix=cutmix)
+        return np.stack([batches[i][1] for i in range(len(batches))])
+
+    plain, mixed = targets(0.0), targets(1.0)
+    assert set(np.unique(plain)) == {0, 1}
+    np.testing.assert_allclose(mixed.sum(-1), 1, atol=1e-6)
+    assert 0.2 < (mixed.max(-1) < 1).any(-1).mean() < 0.8

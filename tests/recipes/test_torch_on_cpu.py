@@ -17,10 +17,17 @@ pytestmark = pytest.mark.skipif(
 
 # Smooth activations: where rounding turns a ReLU on or off, gradients differ by percents.
 TRAINING = """
-import json, sys
+import collections, json, sys
 import keras, numpy as np
 from keras import layers
 
+checked, check = collections.Counter(), layers.Layer.__call__
+
+def counted(layer, *args, **kwargs):
+    checked[type(layer).__name__] += 1
+    return check(layer, *args, **kwargs)
+
+layers.Layer.__call__ = counted
 sys.path.insert(0, sys.argv[1])
 from torch_on_cpu import use_fast_layers
 
@@ -47,11 +54,18 @@ model = keras.Model(pixels, x)
 for variable in model.trainable_variables:
     variable.assign(rng.normal(0, 0.3, variable.shape))
 pictures, targets = rng.normal(size=(8, 9, 9, 16)), rng.normal(size=(8, 5))
-model.compile(keras.optimizers.SGD(0.5), "mse")
+# A norm that the gradients are over.
+optimizer = keras.optimizers.SGD(0.5, global_clipnorm=0.1, use_ema=True, ema_momentum=0.8)
+model.compile(optimizer, "mse")
 outputs = [model.predict_on_batch(pictures)]
 for _ in range(2):
+    checked.clear()
     model.train_on_batch(pictures, targets)
+# Between the layers that are replaced nothing is checked.
+slow = {"Functional", "SeparableConv2D", "GlobalAveragePooling2D", "Dense"}
+assert set(checked) == slow if sys.argv[2] == "fast" else set(checked) > slow, checked
 outputs += [model.predict_on_batch(pictures), *model.get_weights()]
+outputs += [variable.numpy() for variable in optimizer.variables]
 print(json.dumps([np.asarray(values).tolist() for values in outputs]))
 """
 

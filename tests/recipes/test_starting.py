@@ -1,0 +1,71 @@
+"""What the recipes' networks may begin with."""
+
+import sys
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from cvtool.backbones import csp_backbone
+from cvtool.classification import networks
+from cvtool.detection.yolo import yolo
+from cvtool.errors import ModelError
+from cvtool.models.presets import find_model, preset_file
+from recipe_runs import RECIPES
+
+
+@pytest.fixture(scope="module")
+def starting():
+    with patch.object(sys, "path", [str(RECIPES), *sys.path]):
+        import starting
+    return starting
+
+
+def same_weights(network, other):
+    pairs = zip(network.get_weights(), other.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def shipped_classifier():
+    preset = find_model("tiny200")
+    network = networks.build(preset)
+    network.load_weights(preset_file(preset, "weights"))
+    return network
+
+
+def test_a_classifier_may_begin_as_another(starting):
+    source = shipped_classifier()
+    network = networks.build(find_model("tiny200"))
+    starting.start_classifier(network, "tiny200")
+    assert same_weights(network, source)
+
+
+def test_a_detector_may_begin_with_the_backbone_of_a_classifier_or_of_a_file(starting, tmp_path):
+    backbone = shipped_classifier().get_layer("csp")
+    backbone.save_weights(tmp_path / "backbone.weights.h5")
+    for start in ("tiny200", str(tmp_path / "backbone.weights.h5")):
+        detector = yolo(3)
+        starting.start_backbone(detector, start)
+        assert same_weights(detector.get_layer("csp"), backbone)
+
+
+def test_a_classifier_of_other_classes_begins_with_the_backbone_alone(starting):
+    architecture = find_model("tiny200").architecture
+    network = networks.classifier(architecture, 7)
+    before = network.get_weights()[-2]
+    starting.start_classifier(network, "tiny200")
+    assert same_weights(network.get_layer("csp"), shipped_classifier().get_layer("csp"))
+    assert np.array_equal(network.get_weights()[-2], before)
+
+
+# Keras tries the containers of layers that follow, too.
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_what_has_no_such_backbone_is_refused(starting, tmp_path):
+    small = csp_backbone(widths=(8, 8, 8, 8, 8))
+    small.save_weights(tmp_path / "small.weights.h5")
+    (tmp_path / "empty.weights.h5").write_bytes(b"")
+    for start in ("small.weights.h5", "empty.weights.h5", "missing.weights.h5"):
+        with pytest.raises(ModelError, match=start):
+            starting.start_backbone(yolo(3), str(tmp_path / start))
+    with pytest.raises(ModelError, match="give a classifier or a detector"):
+        starting.start_backbone(yolo(3), "vgg-small")

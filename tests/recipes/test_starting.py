@@ -26,46 +26,55 @@ def same_weights(network, other):
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def shipped_classifier():
+@pytest.fixture(scope="module")
+def source():
+    """The classifier that ships."""
     preset = find_model("tiny200")
     network = networks.build(preset)
     network.load_weights(preset_file(preset, "weights"))
     return network
 
 
-def test_a_classifier_may_begin_as_another(starting):
-    source = shipped_classifier()
+@pytest.fixture(scope="module")
+def detector():
+    """One network for all tests, each of which begins anew."""
+    return yolo(3)
+
+
+def test_a_classifier_may_begin_as_another(starting, source):
     network = networks.build(find_model("tiny200"))
     starting.start_classifier(network, "tiny200")
     assert same_weights(network, source)
 
 
-def test_a_detector_may_begin_with_the_backbone_of_a_classifier_or_of_a_file(starting, tmp_path):
-    backbone = shipped_classifier().get_layer("csp")
-    backbone.save_weights(tmp_path / "backbone.weights.h5")
-    for start in ("tiny200", str(tmp_path / "backbone.weights.h5")):
-        detector = yolo(3)
-        starting.start_backbone(detector, start)
-        assert same_weights(detector.get_layer("csp"), backbone)
-
-
-def test_a_classifier_of_other_classes_begins_with_the_backbone_alone(starting):
-    architecture = find_model("tiny200").architecture
-    network = networks.classifier(architecture, 7)
+def test_a_classifier_of_other_classes_begins_with_the_backbone_alone(starting, source):
+    network = networks.classifier(find_model("tiny200").architecture, 7)
     before = network.get_weights()[-2]
     starting.start_classifier(network, "tiny200")
-    assert same_weights(network.get_layer("csp"), shipped_classifier().get_layer("csp"))
+    assert same_weights(network.get_layer("csp"), source.get_layer("csp"))
     assert np.array_equal(network.get_weights()[-2], before)
+
+
+@pytest.mark.parametrize("start", ["tiny200", "backbone.weights.h5"])
+def test_a_detector_begins_with_the_backbone_of_a_classifier_or_of_a_file(
+    starting, source, detector, start, tmp_path
+):
+    backbone, own = source.get_layer("csp"), detector.get_layer("csp")
+    own.set_weights([np.zeros_like(values) for values in own.get_weights()])
+    if start.endswith(".h5"):
+        start = str(tmp_path / start)
+        backbone.save_weights(start)
+    starting.start_backbone(detector, start)
+    assert same_weights(own, backbone)
 
 
 # Keras tries the containers of layers that follow, too.
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-def test_what_has_no_such_backbone_is_refused(starting, tmp_path):
-    small = csp_backbone(widths=(8, 8, 8, 8, 8))
-    small.save_weights(tmp_path / "small.weights.h5")
+def test_what_has_no_such_backbone_is_refused(starting, detector, tmp_path):
+    csp_backbone(widths=(8, 8, 8, 8, 8)).save_weights(tmp_path / "small.weights.h5")
     (tmp_path / "empty.weights.h5").write_bytes(b"")
     for start in ("small.weights.h5", "empty.weights.h5", "missing.weights.h5"):
         with pytest.raises(ModelError, match=start):
-            starting.start_backbone(yolo(3), str(tmp_path / start))
+            starting.start_backbone(detector, str(tmp_path / start))
     with pytest.raises(ModelError, match="give a classifier or a detector"):
-        starting.start_backbone(yolo(3), "vgg-small")
+        starting.start_backbone(detector, "vgg-small")

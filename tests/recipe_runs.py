@@ -1,13 +1,21 @@
 """The recipes of pretrained/, run on a handful of pictures."""
 
+import importlib
 import runpy
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "pretrained" / "recipes"
+
+
+def recipe_module(name):
+    """The module of a recipe, or of what the recipes share, for its functions."""
+    with patch.object(sys, "path", [str(RECIPES), *sys.path]):
+        return importlib.import_module(name)
 
 
 def run_here(recipe, *arguments):

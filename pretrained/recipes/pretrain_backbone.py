@@ -37,7 +37,7 @@ from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
-from running import run_main, stages_argument
+from running import number, run_main, stages_argument
 from starting import start_classifier
 
 SIDE = 64
@@ -131,10 +131,15 @@ def parse_arguments():
     parser.add_argument("--network", default="csp", choices=["csp", vgg_small.NAME])
     parser.add_argument(
         "--stages",
-        type=stages_argument("SIDE:EPOCHS:CROP[:CUTMIX]", (int, int, float, float), (0.0,)),
+        type=stages_argument(
+            "SIDE:EPOCHS:CROP[:CUTMIX]",
+            (number(int, 16), number(int, 1), number(float, 0.01, 1), number(float, 0)),
+            defaults=("0",),
+        ),
         default="64:60:0.4",
         help="SIDE:EPOCHS:CROP[:CUTMIX],... in order; CROP is the smallest share of a picture's "
-        "area that crops are drawn for, CUTMIX the alpha of CutMix in half of the batches",
+        "area that crops are drawn for, CUTMIX the alpha of CutMix in half of the batches, "
+        "by default 0, which is none",
     )
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -142,13 +147,16 @@ def parse_arguments():
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument(
         "--start",
-        help="begin with this classifier of the same classes, or the backbone of this classifier "
-        "or detector (the name of a preset or a model folder)",
+        help="begin with this classifier of as many classes, or with the backbone of this "
+        "classifier or detector (the name of a preset or a model folder) or .weights.h5 file",
     )
     parser.add_argument("--score-every", type=int, default=1, help="epochs between scores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.start and args.network != "csp":
+        parser.error("--start is for --network csp")
+    return args
 
 
 def build_networks(name):
@@ -188,7 +196,7 @@ def read_split(root, split, cache, limit=None):
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """Shuffled, augmented batches (see `augment`), half of them mixed with CutMix.
+    """Shuffled, augmented batches (see `augment`); with `cutmix`, its alpha, half of them mixed.
 
     Each batch's random numbers depend on the seed, the epoch and its index
     alone, so a resumed training sees what an uninterrupted one would have.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cvtool.backbones import BACKBONE
 from cvtool.classification import networks
 from cvtool.detection import detector
+from cvtool.engines import load_weights
 from cvtool.errors import ModelError
 from cvtool.models.presets import find_model, preset_file
 
@@ -19,38 +20,46 @@ def start_backbone(network, start):
         start: str, a classifier or detector (the name of a preset or a model folder), or the
             .weights.h5 file of a backbone.
     Raises:
-        ModelError: no such model or file, or one without this backbone.
+        ModelError: no such model or file, a damaged one, or one without this backbone.
     """
-    backbone = network.get_layer(BACKBONE)
-    try:
-        if start.endswith(".weights.h5"):
-            backbone.load_weights(start)
-        else:
-            backbone.set_weights(trained(start).get_layer(BACKBONE).get_weights())
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{start}: no weights of this backbone; give a model that has it"
-        ) from error
+    if start.endswith(".weights.h5"):
+        load_weights(network.get_layer(BACKBONE), start)
+    else:
+        _copy_backbone(network, _trained(start), start)
 
 
 def start_classifier(network, start):
-    """Begin with all of a classifier of the same classes, or else with another's backbone.
+    """Begin with all of a classifier of as many classes, or else with a backbone alone.
 
     Args and errors are those of `start_backbone`.
     """
-    if not start.endswith(".weights.h5") and find_model(start).task == "classify":
-        source = trained(start).get_weights()
-        if [w.shape for w in source] == [w.shape for w in network.get_weights()]:
-            network.set_weights(source)
-            return
-    start_backbone(network, start)
+    if start.endswith(".weights.h5"):
+        start_backbone(network, start)
+        return
+    source = _trained(start)
+    if _shapes(source) == _shapes(network):
+        network.set_weights(source.get_weights())
+    else:
+        _copy_backbone(network, source, start)
 
 
-def trained(name):
+def _trained(name):
     """The Keras network of a classifier or detector, with its weights."""
     preset = find_model(name)
     if preset.task not in BUILDERS:
         raise ModelError(f'model "{name}" is for {preset.task}; give a classifier or a detector')
     network = BUILDERS[preset.task](preset)
-    network.load_weights(preset_file(preset, "weights"))
+    load_weights(network, preset_file(preset, "weights"))
     return network
+
+
+def _copy_backbone(network, source, name):
+    backbone = network.get_layer(BACKBONE)
+    known = BACKBONE in [layer.name for layer in source.layers]
+    if not known or _shapes(source.get_layer(BACKBONE)) != _shapes(backbone):
+        raise ModelError(f'model "{name}" has another backbone; give one with that of tiny200')
+    backbone.set_weights(source.get_layer(BACKBONE).get_weights())
+
+
+def _shapes(network):
+    return [tuple(variable.shape) for variable in network.weights]

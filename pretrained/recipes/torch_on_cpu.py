@@ -21,10 +21,10 @@ SHORT_ROW = 6
 DIRECT = ("Conv2D", "BatchNormalization", "Activation", "ZeroPadding2D", "Add", "Concatenate")
 
 
-def use_fast_layers():
+def speed_up_training():
     """Let networks train fast on a CPU under torch; changes nothing elsewhere.
 
-    Replaces methods of Keras' layers for this process, once.
+    Replaces methods of Keras' layers and optimisers for this process, once.
     """
     convolution, batch_norm = keras.layers.Conv2D, keras.layers.BatchNormalization
     replaced = hasattr(convolution.convolution_op, "plain")
@@ -43,7 +43,7 @@ def use_fast_layers():
     optimizer._update_model_variables_moving_average = _faster(
         optimizer._update_model_variables_moving_average,
         _update_averages,
-        lambda optimizer, variables: optimizer.use_ema,
+        _averages_every_variable,
     )
 
 
@@ -70,7 +70,7 @@ def _call_directly(layer_class):
 
     def call(layer, inputs, **kwargs):
         # As networks made of layers call theirs; all else needs what Keras finds out.
-        known = "training" in kwargs and set(kwargs) <= {"training", "mask"}
+        known = kwargs.get("training") is not None and set(kwargs) <= {"training", "mask"}
         known = known and kwargs.get("mask") is None
         if known and layer.built and layer.dtype_policy.name == keras.config.dtype_policy().name:
             tensors = inputs if isinstance(inputs, list) else [inputs]
@@ -192,7 +192,7 @@ def _batch_norm(layer, inputs, training=None, mask=None):
 
 def _clips_all_by_one_norm(optimizer, gradients):
     known = all(gradient is not None for gradient in gradients)
-    return known and optimizer.global_clipnorm and not optimizer.clipnorm
+    return known and (optimizer.global_clipnorm or 0) > 0 and not optimizer.clipnorm
 
 
 def _clip_gradients(optimizer, gradients):
@@ -205,12 +205,17 @@ def _clip_gradients(optimizer, gradients):
     return torch._foreach_mul(gradients, scale)
 
 
+def _averages_every_variable(optimizer, variables):
+    averages = optimizer._model_variables_moving_average
+    pairs = zip(variables, averages, strict=True)
+    return bool(averages) and all(a is not None and a.dtype == v.dtype for v, a in pairs)
+
+
 def _update_averages(optimizer, variables):
     """Move the averages of all weights at once."""
     import torch
 
-    averages = optimizer._model_variables_moving_average
-    pairs = [(a.value, v.value) for v, a in zip(variables, averages, strict=True) if a is not None]
+    averages = [average.value for average in optimizer._model_variables_moving_average]
     share = 1 - optimizer.ema_momentum if int(optimizer.iterations) else 1.0
     with torch.no_grad():
-        torch._foreach_lerp_(*map(list, zip(*pairs, strict=True)), share)
+        torch._foreach_lerp_(averages, [variable.value for variable in variables], share)

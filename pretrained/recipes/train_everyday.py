@@ -37,7 +37,7 @@ from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
-from running import run_main, stages_argument
+from running import number, run_main, stages_argument
 from starting import start_backbone
 
 
@@ -129,7 +129,10 @@ def parse_arguments():
     )
     parser.add_argument(
         "--stages",
-        type=stages_argument("SIZE:EPOCHS:MOSAIC", (int, int, float)),
+        type=stages_argument(
+            "SIZE:EPOCHS:MOSAIC",
+            (number(int, 32, multiple_of=32), number(int, 1), number(float, 0, 1)),
+        ),
         default="320:90:0.7,320:10:0",
         help="SIZE:EPOCHS:MOSAIC,... in order; MOSAIC is the share of mosaics",
     )

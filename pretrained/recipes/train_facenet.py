@@ -6,7 +6,8 @@
 The run folder holds faces.npz, the aligned faces of `align_lfw.py`. A tenth of the people, chosen
 by the seed, is kept aside as dev. First each person is a class (softmax with a margin), then
 triplets refine the embedding. The epoch kept is the one with the largest area under the ROC on
-dev's pairs. The backbone begins with that of a detector, or with a .weights.h5 file of one.
+dev's pairs. The backbone begins with that of a detector or classifier, or with its .weights.h5
+file.
 
 Writes a run folder for each stage (see cvtool/training/checkpoints.py) and scores.json. Start it
 again with the same arguments to go on after an interruption. TensorFlow, JAX or torch will do.

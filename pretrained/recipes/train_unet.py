@@ -5,10 +5,10 @@
 `--data` holds images/train, images/val and masks/train, masks/val. Train and val are the data
 set's own splits; the epoch kept is the one with the best mean IoU on val. `--guessed` adds the
 pictures that only have boxes, with the masks of `masks_from_boxes.py`; nothing is scored on those.
-The backbone begins with that of a detector, or with the weights of `pretrain_backbone.py`. Writes
-a run folder (see cvtool/training/checkpoints.py) and scores.json. Start it again with the same
-arguments to go on after an interruption. TensorFlow, JAX or torch will do. `export_unet.py` turns
-the run into the shipped files.
+The backbone begins with that of a classifier or detector, or with the weights of
+`pretrain_backbone.py`. Writes a run folder (see cvtool/training/checkpoints.py) and scores.json.
+Start it again with the same arguments to go on after an interruption. TensorFlow, JAX or torch
+will do. `export_unet.py` turns the run into the shipped files.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
 from cvtool.training.schedules import WarmupCosine
-from running import run_main, stages_argument
+from running import number, run_main, stages_argument
 from starting import start_backbone
 
 
@@ -137,7 +137,7 @@ def parse_arguments():
     parser.add_argument("--guessed", type=Path, help="folder of masks by masks_from_boxes.py")
     parser.add_argument(
         "--stages",
-        type=stages_argument("SIZE:EPOCHS", (int, int)),
+        type=stages_argument("SIZE:EPOCHS", (number(int, 32, multiple_of=32), number(int, 1))),
         default="320:60",
         help="SIZE:EPOCHS,... in order",
     )

@@ -1,13 +1,10 @@
 """Pictures painted at random, for the training of instant styles."""
 
-import sys
-from unittest.mock import patch
-
 import numpy as np
 import pytest
 import skimage.data
 
-from recipe_runs import RECIPES
+from recipe_runs import recipe_module
 
 PHOTO = skimage.data.astronaut()
 
@@ -15,9 +12,7 @@ PHOTO = skimage.data.astronaut()
 @pytest.fixture(scope="module")
 def painted():
     """The module of the recipe that paints."""
-    with patch.object(sys, "path", [str(RECIPES), *sys.path]):
-        import painted
-    return painted
+    return recipe_module("painted")
 
 
 @pytest.mark.parametrize("manner", ["strokes", "dots", "flat"])

@@ -1,19 +1,14 @@
 """What the pre-training of the backbone shows its network."""
 
-import sys
-from unittest.mock import patch
-
 import numpy as np
 import pytest
 
-from recipe_runs import RECIPES
+from recipe_runs import recipe_module
 
 
 @pytest.fixture(scope="module")
 def recipe():
-    with patch.object(sys, "path", [str(RECIPES), *sys.path]):
-        import pretrain_backbone
-    return pretrain_backbone
+    return recipe_module("pretrain_backbone")
 
 
 def ramps(count):
@@ -58,11 +53,14 @@ def test_the_same_seed_gives_the_same_views(recipe):
 def test_half_of_the_batches_are_mixed_if_a_stage_says_so(recipe):
     pixels, labels = ramps(64), np.arange(64)
 
-    def targets(cutmix):
+    def drawn(cutmix):
         batches = recipe.TrainingBatches(pixels, labels, 2, 32, 0.5, cutmix=cutmix)
-        return np.stack([batches[i][1] for i in range(len(batches))])
+        views, targets = zip(*(batches[i] for i in range(len(batches))), strict=True)
+        return np.stack(views), np.stack(targets)
 
-    plain, mixed = targets(0.0), targets(1.0)
+    (views, plain), (mixed_views, mixed) = drawn(0.0), drawn(1.0)
     assert set(np.unique(plain)) == {0, 1}
     np.testing.assert_allclose(mixed.sum(-1), 1, atol=1e-6)
-    assert 0.2 < (mixed.max(-1) < 1).any(-1).mean() < 0.8
+    changed = (mixed_views != views).any((1, 2, 3, 4))
+    assert np.array_equal(changed, (mixed.max(-1) < 1).any(-1))
+    assert 0.2 < changed.mean() < 0.8

@@ -1,8 +1,5 @@
 """What the recipes' networks may begin with."""
 
-import sys
-from unittest.mock import patch
-
 import numpy as np
 import pytest
 
@@ -11,14 +8,12 @@ from cvtool.classification import networks
 from cvtool.detection.yolo import yolo
 from cvtool.errors import ModelError
 from cvtool.models.presets import find_model, preset_file
-from recipe_runs import RECIPES
+from recipe_runs import recipe_module
 
 
 @pytest.fixture(scope="module")
 def starting():
-    with patch.object(sys, "path", [str(RECIPES), *sys.path]):
-        import starting
-    return starting
+    return recipe_module("starting")
 
 
 def same_weights(network, other):
@@ -68,13 +63,20 @@ def test_a_detector_begins_with_the_backbone_of_a_classifier_or_of_a_file(
     assert same_weights(own, backbone)
 
 
-# Keras tries the containers of layers that follow, too.
-@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_a_classifier_may_begin_with_the_backbone_of_a_file(starting, source, tmp_path):
+    source.get_layer("csp").save_weights(tmp_path / "backbone.weights.h5")
+    network = networks.classifier(find_model("tiny200").architecture, 7)
+    starting.start_classifier(network, str(tmp_path / "backbone.weights.h5"))
+    assert same_weights(network.get_layer("csp"), source.get_layer("csp"))
+
+
 def test_what_has_no_such_backbone_is_refused(starting, detector, tmp_path):
     csp_backbone(widths=(8, 8, 8, 8, 8)).save_weights(tmp_path / "small.weights.h5")
     (tmp_path / "empty.weights.h5").write_bytes(b"")
     for start in ("small.weights.h5", "empty.weights.h5", "missing.weights.h5"):
-        with pytest.raises(ModelError, match=start):
+        with pytest.raises(ModelError, match=f"{start}: not the weights of this network"):
             starting.start_backbone(detector, str(tmp_path / start))
     with pytest.raises(ModelError, match="give a classifier or a detector"):
         starting.start_backbone(detector, "vgg-small")
+    with pytest.raises(ModelError, match="another backbone"):
+        starting.start_backbone(yolo(3, widths=(8, 8, 8, 8, 8)), "tiny200")

@@ -23,7 +23,7 @@ from cvtool.segmentation.segmenter import Segmenter
 from cvtool.style.fast import FastStylizer
 from cvtool.style.vgg_small import vgg_small
 from recipe_data import write_all
-from recipe_runs import RECIPES, run_here
+from recipe_runs import recipe_module, run_here
 from tiny_facenet import portrait
 from tiny_masks import CLASSES
 
@@ -33,9 +33,7 @@ GREY = np.full((90, 121, 3), 114, np.uint8)
 @pytest.fixture(scope="module")
 def train_all():
     """The driver, whose recipes run in this process."""
-    with patch.object(sys, "path", [str(RECIPES), *sys.path]):
-        import train_all
-    return train_all
+    return recipe_module("train_all")
 
 
 def start(train_all, *arguments, ran=None):

@@ -59,8 +59,9 @@ STEPS = (
         "tiny200",
         "pretrain_backbone.py",
         "--data {data}/tiny-imagenet-200 --cache {runs}/decoded --out {runs}/backbone",
-        full="--stages 64:50:0.35,96:10:0.5 --weight-decay 0.05",
-        short="--stages 64:38:0.35,96:8:0.5 --learning-rate 2.5e-3 --weight-decay 0.05",
+        full="--stages 80:60:0.35:1,96:15:0.5 --weight-decay 0.05",
+        short="--stages 64:22:0.35,80:15:0.35:1,96:4:0.5 --learning-rate 2.5e-3 "
+        "--weight-decay 0.05",
         smoke="--stages 32:1:0.5 --limit 1000 --batch 50",
         data=(TINY,),
     ),

@@ -181,7 +181,8 @@ def test_single_options_win_over_the_preset(stylize):
 
 
 def test_the_help_names_the_defaults_and_presets_of_the_library(run, monkeypatch):
-    monkeypatch.setenv("TERMINAL_WIDTH", "300")
+    # Typer reads the variable TERMINAL_WIDTH once, when it is imported.
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 300)
     text = " ".join(run("stylize", "--help").stdout.split())
     for field in fields(StyleSettings):
         if field.default not in ("", (), "content") and field.name not in ("keep_colours", "tile"):

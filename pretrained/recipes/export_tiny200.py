@@ -21,12 +21,11 @@ from cvtool.classification.classifier import Classifier
 from cvtool.classification.evaluation import evaluate_classifier, read_classification_dataset
 from cvtool.classification.metrics import expected_calibration_error
 from cvtool.classification.networks import classifier, logits_of
-from cvtool.classification.scoring import activate
-from cvtool.classification.views import centre_view
+from cvtool.classification.scoring import activate, predict_logits
+from cvtool.classification.store import PictureStore
 from cvtool.datasets.labelled import read_labelled
 from cvtool.datasets.tiny_imagenet import class_names
 from cvtool.models.saving import save_model
-from cvtool.pictures.reading import read_picture
 from pretrain_backbone import ARCHITECTURE
 from running import run_main
 from ship import PRETRAINED, ship, write_card
@@ -91,8 +90,8 @@ def calibrate_on_half(network, logits, data, size, limit=None):
     """
     pictures = read_labelled(data)
     val = np.flatnonzero(np.array(pictures.splits) == "dev")[:limit]
-    views = np.stack([centre_view(read_picture(pictures.paths[i]), size) for i in val])
-    predicted, labels = logits.predict(views, batch_size=50, verbose=0), pictures.labels[val]
+    predicted = predict_logits(logits, PictureStore(pictures.paths, size), val)
+    labels = pictures.labels[val]
     targets = one_hot(labels[::2], predicted.shape[1])
     temperature = calibrate(network, predicted[::2], targets)
     others = activate(predicted[1::2] / temperature, several=False)

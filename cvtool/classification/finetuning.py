@@ -77,6 +77,12 @@ class Training:
     splits: dict[str, np.ndarray]
 
     @property
+    def train_size(self):
+        """Side of the squares that are trained on, pixels."""
+        # Runs of earlier versions do not say; theirs were of the network's size.
+        return self.chosen.get("train_size", self.chosen["size"])
+
+    @property
     def metric(self):
         """The figure of the dev pictures that decides which epoch is best."""
         return "dev_map" if self.several else "dev_top1"
@@ -268,7 +274,7 @@ def training_batches(training, epoch):
         training.store,
         training.targets,
         train,
-        side=chosen["size"],
+        side=training.train_size,
         batch=chosen["batch"],
         augmentation=augmentation,
         colour_basis=basis,

@@ -11,8 +11,9 @@ from cvtool.models.near_names import near_names, unknown_name
 def release(network, unfreeze, side):
     """Freeze or release the layers of a classifier.
 
-    Batch-norm layers of the backbone stay frozen whatever is released: their statistics
-    come from many more pictures than a new set has.
+    Batch-norm layers of the backbone stay frozen as long as layers before them do: their
+    statistics come from many more pictures than a new set has, and still fit. Where all layers
+    are trained, they follow.
 
     Args:
         network: keras.Model of `networks.classifier`.
@@ -30,10 +31,11 @@ def release(network, unfreeze, side):
         return [layer.name for layer in network.layers if layer.trainable_weights]
     layers = flat_layers(backbone)
     start = _first_released(layers, backbone, unfreeze, side)
+    norms = unfreeze == "all"
     released = []
     for number, layer in enumerate(layers):
         is_norm = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = number >= start and not is_norm and layer.name != "caffe"
+        layer.trainable = number >= start and (norms or not is_norm) and layer.name != "caffe"
         if layer.trainable and layer.trainable_weights:
             released.append(layer.name)
     if not released and unfreeze != "head":

@@ -90,8 +90,10 @@ def start_run(
     if settings.from_scratch is None:
         part = released.get(chosen["unfreeze"], f"released from {chosen['unfreeze']} on")
         words = f"{words}, {part}"
+    smaller = chosen["train_size"] < chosen["size"]
+    crops = f", trained on crops of {chosen['train_size']}" if smaller else ""
     say(
-        f"{words}; size {chosen['size']}, batch {chosen['batch']}, "
+        f"{words}; size {chosen['size']}{crops}, batch {chosen['batch']}, "
         f"{chosen['epochs']} epochs, learning rate {chosen['learning_rate']:g}"
     )
     refuse_impossible(settings, architecture, chosen)
@@ -169,7 +171,7 @@ def write_sheet(training):
         named = np.flatnonzero(np.nan_to_num(training.targets[i]) > 0)
         labels.append(", ".join(training.classes[c] for c in named))
     pictures = [training.store[i] for i in rows]
-    sheet = augmentation_sheet(pictures, labels, batches.augmented, side=training.chosen["size"])
+    sheet = augmentation_sheet(pictures, labels, batches.augmented, side=training.train_size)
     write_picture(path, sheet, overwrite=True)
 
 

@@ -23,8 +23,18 @@ LAST_FROM, ALL_FROM = 500, 2000
 # Steps that the head needs at least; on cached features they take a second or two.
 HEAD_STEPS = 300
 
-# Side of the network's input for photographs; smaller pictures get a smaller one.
-LARGEST_DEFAULT_SIZE = 128
+# Pictures shown in all epochs after the head's, whatever the size of the set; and the fewest
+# and the most epochs.
+SHOWN = {"pre-trained": (120_000, 8, 30), "from scratch": (180_000, 24, 90)}
+
+# Side of the network's input for photographs; smaller pictures get a smaller one. A backbone
+# that stays as it came knows objects of a smaller size than one that is trained on.
+LARGEST_DEFAULT_SIZE = {"head": 128, "last": 128, "all": 160}
+
+# Random crops show objects larger than the whole picture does; on squares smaller by this
+# factor they have the size at which the trained network will see them, and an epoch takes two
+# thirds of the time (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
+TRAINING_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,21 +122,21 @@ def chosen_for(settings, *, pictures, short_side, native_size):
         short_side: median of the shorter sides of these pictures, pixels.
         native_size: of the backbone or network, pixels.
     Returns:
-        dict of the values by name: size, unfreeze, epochs, head_epochs, batch,
-        learning_rate.
+        dict of the values by name: size, train_size (side of the augmented squares, at most
+        size), unfreeze, epochs, head_epochs, batch, learning_rate.
     """
     scratch = settings.from_scratch is not None
-    size = native_size
-    if not scratch:
-        # Larger than the backbone's own where the pictures have more to show.
-        size = max(native_size, min(LARGEST_DEFAULT_SIZE, int(short_side) // 32 * 32))
     unfreeze = "head" if pictures < LAST_FROM else "last" if pictures < ALL_FROM else "all"
     if unfreeze == "head" and settings.epochs is not None:
         unfreeze = "last"  # epochs that were asked for are not for nothing
     unfreeze = "all" if scratch else settings.unfreeze or unfreeze
-    # About as many pictures shown in all, whatever the size of the set.
-    epochs = min(30, max(8, round(60_000 / max(pictures, 1))))
-    epochs = 3 * epochs if scratch else epochs
+    size = native_size
+    if not scratch:
+        # Larger than the backbone's own where the pictures have more to show.
+        largest = LARGEST_DEFAULT_SIZE.get(unfreeze, LARGEST_DEFAULT_SIZE["last"])
+        size = max(native_size, min(largest, int(short_side) // 32 * 32))
+    shown, fewest, most = SHOWN["from scratch" if scratch else "pre-trained"]
+    epochs = min(most, max(fewest, round(shown / max(pictures, 1))))
     batch = settings.batch or (64 if pictures >= 1000 else 32)
     batch = min(batch, pictures)
     head_epochs = min(100, max(30, -(-HEAD_STEPS * batch // pictures)))
@@ -138,4 +148,12 @@ def chosen_for(settings, *, pictures, short_side, native_size):
         "learning_rate": 2e-3 if scratch else 1e-3,
     }
     values |= {key: value for key in values if (value := getattr(settings, key)) is not None}
-    return values | {"batch": batch}
+    cropped = AUGMENTATIONS[settings.augment].crop < 1
+    smaller = cropped and values["unfreeze"] == "all" and not scratch
+    train_size = smaller_size(values["size"]) if smaller else values["size"]
+    return values | {"batch": batch, "train_size": train_size}
+
+
+def smaller_size(size):
+    """Side of the random crops that a network of that input size is trained on, pixels."""
+    return min(size, max(SMALLEST_SIZE, round(TRAINING_SHARE * size / 16) * 16))

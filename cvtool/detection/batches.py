@@ -30,6 +30,7 @@ class Augmentation:
         mosaic: how often four pictures are put together; else one is used.
         mixup: how often the result is blended with a second such picture.
         scale: smallest and largest size of a single picture on the square.
+        zoom: smallest and largest size of a picture of a mosaic on its quadrant.
         stretch: its aspect ratio changes by at most this factor.
         translate: how far it may leave the square, as a share of it.
         mirror: how often the result is mirrored left to right.
@@ -39,6 +40,7 @@ class Augmentation:
     mosaic: float = 0.5
     mixup: float = 0.0
     scale: tuple[float, float] = (0.6, 1.5)
+    zoom: tuple[float, float] = (0.8, 1.6)
     stretch: float = 1.15
     translate: float = 0.1
     mirror: float = 0.5
@@ -140,10 +142,11 @@ class DetectionBatches(keras.utils.PyDataset):
 
     def composed(self, index, rng):
         """A mosaic that starts from example `index`, or that example alone, on the square."""
-        if rng.random() < self.augmentation.mosaic:
-            others = rng.choice(self.order, 3)
-            return mosaic([self.read(i) for i in (index, *others)], self.size, rng)
         given = self.augmentation
+        if rng.random() < given.mosaic:
+            others = rng.choice(self.order, 3)
+            samples = [self.read(i) for i in (index, *others)]
+            return mosaic(samples, self.size, rng, zoom=given.zoom)
         return random_affine(
             *self.read(index),
             rng,

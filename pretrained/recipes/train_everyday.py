@@ -14,6 +14,7 @@ torch will do. `export_everyday.py` turns the run into the shipped files.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def main():
         start_backbone(model, args.backbone)
     epochs = sum(count for _, count, _ in stages)
     steps = max(1, len(train.examples) // args.batch)
-    schedule = WarmupCosine(args.learning_rate, epochs * steps, min(steps, 500))
+    schedule = WarmupCosine(
+        args.learning_rate, epochs * steps, min(steps, 500), held_steps=args.hold * steps
+    )
     optimizer = adamw(model, schedule, weight_decay=args.weight_decay)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
@@ -91,7 +94,7 @@ def main():
             args.batch,
             seed=args.seed,
             epoch=done,
-            augmentation=Augmentation(mosaic=mosaic_share, mixup=args.mixup),
+            augmentation=augmentation(mosaic_share, args.mixup, final_size / size),
             cache=cache,
             workers=args.workers,
         )
@@ -138,6 +141,13 @@ def parse_arguments():
     )
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument(
+        "--hold",
+        type=number(int, 0),
+        default=0,
+        help="epochs at the full learning rate before it falls; a copy of the run folder from "
+        "their end can be trained on with more",
+    )
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--mixup", type=float, default=0.0)
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
@@ -146,6 +156,21 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     return parser.parse_args()
+
+
+def augmentation(mosaic_share, mixup, enlarged):
+    """Augmentation of a stage whose square is `enlarged` times smaller than the last stage's.
+
+    Pictures keep the size they have in the last stage, and the square shows a part of them: a
+    network that has learnt objects at one size finds those of another less well (Touvron et
+    al. 2019, "Fixing the train-test resolution discrepancy").
+    """
+    given = Augmentation(mosaic=mosaic_share, mixup=mixup)
+    return dataclasses.replace(
+        given,
+        scale=tuple(enlarged * end for end in given.scale),
+        zoom=tuple(enlarged * end for end in given.zoom),
+    )
 
 
 def shortened(dataset, count):

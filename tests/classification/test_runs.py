@@ -193,6 +193,25 @@ def test_the_shipped_backbone_learns_from_few_pictures(pictures, tmp_path):
     assert Classifier.load(folder, device="cpu").size == 64
 
 
+def test_all_layers_learn_from_smaller_crops_than_the_model_will_see(pictures, tmp_path):
+    settings = Settings(size=96, unfreeze="all", epochs=2, head_epochs=20, batch=16)
+    folder = start_run(pictures, settings, out=tmp_path / "run", say=quiet)
+    batches, _ = finetuning.training_batches(finetuning.open_training(folder, read_run(folder)), 0)[
+        0
+    ]
+    assert batches.shape == (16, 80, 80, 3)
+    run = go_on(folder, say=quiet)
+    assert run["scores"]["test"]["top1"] >= 0.8
+    assert Classifier.load(folder, device="cpu").size == 96
+
+
+def test_a_run_of_an_earlier_version_goes_on_at_the_size_of_its_network(pictures, tmp_path):
+    folder = started(pictures, tmp_path / "run")
+    run = read_run(folder)
+    del run["chosen"]["train_size"]
+    assert finetuning.open_training(folder, run).train_size == 32
+
+
 def test_head_only_trains_no_layer_of_the_backbone(pictures, tmp_path):
     settings = Settings(size=64, unfreeze="head", head_epochs=5)
     folder = start_run(pictures, settings, out=tmp_path / "run", say=quiet)

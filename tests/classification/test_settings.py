@@ -26,11 +26,12 @@ def test_more_pictures_release_more(pictures, unfreeze):
 
 
 @pytest.mark.parametrize(
-    ("pictures", "epochs"), [(500, 30), (2000, 30), (4000, 15), (7500, 8), (10**6, 8)]
+    ("pictures", "epochs", "from_scratch"),
+    [(500, 30, 90), (4000, 30, 45), (7500, 16, 24), (15_000, 8, 24), (10**6, 8, 24)],
 )
-def test_more_pictures_take_fewer_epochs(pictures, epochs):
+def test_more_pictures_take_fewer_epochs(pictures, epochs, from_scratch):
     assert chosen(pictures)["epochs"] == epochs
-    assert chosen(pictures, from_scratch="lenet5")["epochs"] == 3 * epochs
+    assert chosen(pictures, from_scratch="lenet5")["epochs"] == from_scratch
 
 
 def test_the_head_takes_some_three_hundred_steps():
@@ -58,6 +59,20 @@ def test_the_size_follows_the_pictures_up_to_a_bound(short_side, native, size):
     assert chosen(100, short_side=short_side, native_size=native, size=80)["size"] == 80
 
 
+def test_where_all_is_trained_the_size_is_larger_and_the_crops_are_smaller():
+    def sizes(**settings):
+        found = chosen(5000, short_side=900, **settings)
+        return found["size"], found["train_size"]
+
+    assert sizes() == (160, 128)
+    assert sizes(native_size=224) == (224, 176)
+    assert sizes(size=300, augment="strong") == (300, 240)
+    assert sizes(size=20) == (20, 16) and sizes(size=16) == (16, 16)
+    assert sizes(augment="none") == (160, 160)  # nothing is cropped
+    assert sizes(unfreeze="last") == sizes(unfreeze="head") == (128, 128)
+    assert sizes(from_scratch="lenet5", native_size=32) == (32, 32)
+
+
 def test_a_network_from_scratch_keeps_its_size_and_trains_whole():
     found = chosen(100, short_side=500, native_size=32, from_scratch="lenet5")
     assert found["size"] == 32 and found["unfreeze"] == "all"
@@ -66,7 +81,7 @@ def test_a_network_from_scratch_keeps_its_size_and_trains_whole():
 
 def test_what_is_said_comes_before_what_would_be_chosen():
     said = {"size": 48, "unfreeze": "all", "epochs": 3, "head_epochs": 2, "learning_rate": 0.1}
-    assert chosen(50, **said) == said | {"batch": 32}
+    assert chosen(50, **said) == said | {"batch": 32, "train_size": 32}
 
 
 def test_head_alone_has_no_epochs_after_it():

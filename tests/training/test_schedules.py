@@ -15,10 +15,21 @@ def test_warm_up_rises_in_a_line_and_the_cosine_falls_to_the_final_rate():
     assert (np.diff(rates[10:]) <= 1e-9).all()
 
 
+def test_what_is_held_at_the_peak_does_not_depend_on_the_length():
+    from cvtool.training.schedules import WarmupCosine
+
+    short, long = (WarmupCosine(0.1, n, warmup_steps=10, held_steps=30) for n in (60, 600))
+    rates = [float(short(step)) for step in range(61)]
+    assert rates[:41] == [float(long(step)) for step in range(41)]
+    assert rates[10:41] == pytest.approx([0.1] * 31)
+    assert rates[50] == pytest.approx(0.0505, rel=1e-3)  # half way down
+    assert rates[60] == pytest.approx(0.001)
+
+
 def test_a_schedule_survives_its_config():
     from cvtool.training.schedules import WarmupCosine
 
-    schedule = WarmupCosine(0.1, 50, 5)
+    schedule = WarmupCosine(0.1, 50, 5, held_steps=10)
     again = WarmupCosine.from_config(schedule.get_config())
     assert float(again(20)) == float(schedule(20))
 

@@ -85,7 +85,7 @@ def measure_loader(paths, size, classes=10):
     from cvtool.classification.release import release
 
     network, store, targets = start(paths, size, classes)
-    release(network, "all", size)
+    release(network, "all", size, norms=True)
     model = networks.logits_of(network)
     model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
     everything = np.arange(len(paths))

@@ -20,7 +20,7 @@ class ClassificationBatches(keras.utils.PyDataset):
         store: `PictureStore`.
         targets: float32 (N, C): one-hot rows, or 0, 1 and NaN for several labels a picture.
         indices: int (M,), the pictures to train on.
-        side: side of the network's input, pixels.
+        side: of the squares that come out, pixels.
         batch: pictures a step.
         augmentation: `augmentation.Augmentation`.
         colour_basis: for PCA colour augmentation, see `augmentation.colour_basis`.

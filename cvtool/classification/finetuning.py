@@ -231,7 +231,9 @@ def train_released(training, network, done_before, say):
     if done >= last:
         return None
     if settings.from_scratch is None:
-        released = release(network, chosen["unfreeze"], chosen["size"])
+        # Runs of earlier versions do not say; theirs stayed frozen.
+        norms = chosen.get("train_norms", False)
+        released = release(network, chosen["unfreeze"], chosen["size"], norms=norms)
         say(f"{len(released)} layers of the backbone released, from {released[0]} on")
     model = networks.logits_of(network)
     if done and done == done_before:

@@ -8,18 +8,17 @@ from cvtool.errors import OptionError
 from cvtool.models.near_names import near_names, unknown_name
 
 
-def release(network, unfreeze, side):
+def release(network, unfreeze, side, *, norms=False):
     """Freeze or release the layers of a classifier.
-
-    Batch-norm layers of the backbone stay frozen as long as layers before them do: their
-    statistics come from many more pictures than a new set has, and still fit. Where all layers
-    are trained, they follow.
 
     Args:
         network: keras.Model of `networks.classifier`.
         unfreeze: "head", "last" (the layers at the coarsest resolution), "all", or the
             name of the backbone's layer from which on.
         side: side of the network's input, pixels.
+        norms: release batch-norm layers of the backbone too. Where only a part of it is
+            trained they are best left: their statistics come from many more pictures than a
+            new set has, and still fit.
     Returns:
         names of the backbone's layers that are trained now and have weights.
     Raises:
@@ -31,7 +30,6 @@ def release(network, unfreeze, side):
         return [layer.name for layer in network.layers if layer.trainable_weights]
     layers = flat_layers(backbone)
     start = _first_released(layers, backbone, unfreeze, side)
-    norms = unfreeze == "all"
     released = []
     for number, layer in enumerate(layers):
         is_norm = isinstance(layer, keras.layers.BatchNormalization)

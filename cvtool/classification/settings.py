@@ -29,12 +29,17 @@ SHOWN = {"pre-trained": (120_000, 8, 30), "from scratch": (180_000, 24, 90)}
 
 # Side of the network's input for photographs; smaller pictures get a smaller one. A backbone
 # that stays as it came knows objects of a smaller size than one that is trained on.
-LARGEST_DEFAULT_SIZE = {"head": 128, "last": 128, "all": 160}
+LARGEST_DEFAULT_SIZE, LARGEST_IF_ALL_IS_TRAINED = 128, 160
 
-# Random crops show objects larger than the whole picture does; on squares smaller by this
+# Random crops show objects larger than the whole picture does; on squares smaller by about this
 # factor they have the size at which the trained network will see them, and an epoch takes two
 # thirds of the time (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
 TRAINING_SHARE = 0.8
+# tiny200 has learnt from such; and not every network takes smaller ones.
+SMALLEST_CROP = 80
+
+# Fewer pictures a step are too few for the statistics of batch norm.
+SMALLEST_BATCH_FOR_NORMS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +128,8 @@ def chosen_for(settings, *, pictures, short_side, native_size):
         native_size: of the backbone or network, pixels.
     Returns:
         dict of the values by name: size, train_size (side of the augmented squares, at most
-        size), unfreeze, epochs, head_epochs, batch, learning_rate.
+        size), unfreeze, train_norms (whether batch-norm layers of the backbone are trained
+        too), epochs, head_epochs, batch, learning_rate.
     """
     scratch = settings.from_scratch is not None
     unfreeze = "head" if pictures < LAST_FROM else "last" if pictures < ALL_FROM else "all"
@@ -133,7 +139,7 @@ def chosen_for(settings, *, pictures, short_side, native_size):
     size = native_size
     if not scratch:
         # Larger than the backbone's own where the pictures have more to show.
-        largest = LARGEST_DEFAULT_SIZE.get(unfreeze, LARGEST_DEFAULT_SIZE["last"])
+        largest = LARGEST_IF_ALL_IS_TRAINED if unfreeze == "all" else LARGEST_DEFAULT_SIZE
         size = max(native_size, min(largest, int(short_side) // 32 * 32))
     shown, fewest, most = SHOWN["from scratch" if scratch else "pre-trained"]
     epochs = min(most, max(fewest, round(shown / max(pictures, 1))))
@@ -148,12 +154,15 @@ def chosen_for(settings, *, pictures, short_side, native_size):
         "learning_rate": 2e-3 if scratch else 1e-3,
     }
     values |= {key: value for key in values if (value := getattr(settings, key)) is not None}
-    cropped = AUGMENTATIONS[settings.augment].crop < 1
-    smaller = cropped and values["unfreeze"] == "all" and not scratch
-    train_size = smaller_size(values["size"]) if smaller else values["size"]
-    return values | {"batch": batch, "train_size": train_size}
+    all_released = unfreeze == "all" and not scratch
+    smaller = all_released and AUGMENTATIONS[settings.augment].crop < 1
+    return values | {
+        "batch": batch,
+        "train_size": smaller_size(values["size"]) if smaller else values["size"],
+        "train_norms": all_released and batch >= SMALLEST_BATCH_FOR_NORMS,
+    }
 
 
 def smaller_size(size):
     """Side of the random crops that a network of that input size is trained on, pixels."""
-    return min(size, max(SMALLEST_SIZE, round(TRAINING_SHARE * size / 16) * 16))
+    return min(size, max(SMALLEST_CROP, round(TRAINING_SHARE * size / 16) * 16))

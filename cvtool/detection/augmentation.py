@@ -24,6 +24,7 @@ Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 MIN_VISIBLE = 0.2
 MIN_SIDE = 2.0
+MOSAIC_ZOOM = (0.8, 1.6)
 
 # Below this scale bilinear sampling skips pixels and leaves jagged edges.
 _AREA_SCALE = 0.6
@@ -123,7 +124,7 @@ def mosaic(
     size: int,
     rng: np.random.Generator,
     *,
-    zoom: tuple[float, float] = (0.8, 1.6),
+    zoom: tuple[float, float] = MOSAIC_ZOOM,
     min_visible: float = MIN_VISIBLE,
     fill: int = FILL,
 ) -> Sample:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from cvtool.detection.augmentation import (
+    MOSAIC_ZOOM,
     flip_horizontal,
     jitter_colour,
     mixup,
@@ -40,7 +41,7 @@ class Augmentation:
     mosaic: float = 0.5
     mixup: float = 0.0
     scale: tuple[float, float] = (0.6, 1.5)
-    zoom: tuple[float, float] = (0.8, 1.6)
+    zoom: tuple[float, float] = MOSAIC_ZOOM
     stretch: float = 1.15
     translate: float = 0.1
     mirror: float = 0.5

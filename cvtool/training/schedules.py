@@ -23,6 +23,8 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps: length of the warm-up; it starts at 1 % of the peak.
         final: last learning rate, as a part of the peak.
         held_steps: steps at the peak between the warm-up and the cosine.
+    Raises:
+        ValueError: nothing is left of the steps for the cosine that held steps delay.
     """
 
     def __init__(self, peak, steps, warmup_steps=0, final=0.01, held_steps=0):
@@ -31,6 +33,10 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = int(warmup_steps)
         self.final = float(final)
         self.held_steps = int(held_steps)
+        if self.held_steps and self.warmup_steps + self.held_steps >= self.steps:
+            raise ValueError(
+                f"{warmup_steps} + {held_steps} of {steps} steps leave none for the cosine"
+            )
 
     def __call__(self, step):
         step = ops.cast(step, "float32")

@@ -62,9 +62,9 @@ def main():
         start_backbone(model, args.backbone)
     epochs = sum(count for _, count, _ in stages)
     steps = max(1, len(train.examples) // args.batch)
-    schedule = WarmupCosine(
-        args.learning_rate, epochs * steps, min(steps, 500), held_steps=args.hold * steps
-    )
+    warmup = min(steps, 500)
+    held = max(0, args.hold * steps - warmup)
+    schedule = WarmupCosine(args.learning_rate, epochs * steps, warmup, held_steps=held)
     optimizer = adamw(model, schedule, weight_decay=args.weight_decay)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
@@ -145,8 +145,8 @@ def parse_arguments():
         "--hold",
         type=number(int, 0),
         default=0,
-        help="epochs at the full learning rate before it falls; a copy of the run folder from "
-        "their end can be trained on with more",
+        help="epochs, the warm-up's included, before the learning rate falls; a copy of the run "
+        "folder from their end can be trained on with more",
     )
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--mixup", type=float, default=0.0)
@@ -155,7 +155,11 @@ def parse_arguments():
     parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    epochs = sum(count for _, count, _ in args.stages)
+    if args.hold >= epochs:
+        parser.error(f"--hold {args.hold} leaves none of the {epochs} epochs for the fall")
+    return args
 
 
 def augmentation(mosaic_share, mixup, enlarged):

@@ -43,18 +43,20 @@ def test_last_is_the_same_at_any_size(network, side):
     assert release(network, "last", side)[0] == expected
 
 
-def test_all_is_every_convolution_and_batch_norm(network):
-    released = release(network, "all", 32)
-    kinds = keras.layers.Conv2D, keras.layers.BatchNormalization
+@pytest.mark.parametrize("norms", [False, True])
+def test_all_is_every_convolution_and_if_wanted_batch_norm(network, norms):
+    released = release(network, "all", 32, norms=norms)
+    kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)[: 1 + norms]
     expected = [
         layer.name for layer in flat_layers(backbone_of(network)) if isinstance(layer, kinds)
     ]
-    assert released == expected and released[:2] == ["stem_conv", "stem_bn"]
+    assert released == expected and released[0] == "stem_conv"
+    assert ("stem_bn" in released) == norms
     assert trained(network) == [*expected, "logits"]
 
 
-@pytest.mark.parametrize("unfreeze", ["head", "last", "stage2_down_bn"])
-def test_batch_norm_is_frozen_where_a_part_is(network, unfreeze):
+@pytest.mark.parametrize("unfreeze", ["head", "last", "all", "stage2_down_bn"])
+def test_batch_norm_is_frozen_whatever_else_is_released(network, unfreeze):
     release(network, unfreeze, 32)
     norms = [
         layer
@@ -106,7 +108,7 @@ def test_the_last_stage_of_public_networks(name, first, first_trained):
     layers = flat_layers(backbone)
     assert layers[coarsest_from(layers, backbone, 224)].name == first
     assert release(network, "last", 224)[0] == first_trained
-    assert not any("_bn" in layer for layer in trained(network))
     # What turns RGB into what the network was trained on is no weight to learn.
     assert "caffe" not in release(network, "all", 224)
     assert "caffe" not in trained(network)
+    assert not any("_bn" in layer for layer in trained(network))

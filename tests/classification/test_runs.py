@@ -194,22 +194,28 @@ def test_the_shipped_backbone_learns_from_few_pictures(pictures, tmp_path):
 
 
 def test_all_layers_learn_from_smaller_crops_than_the_model_will_see(pictures, tmp_path):
-    settings = Settings(size=96, unfreeze="all", epochs=2, head_epochs=20, batch=16)
+    settings = Settings(size=96, unfreeze="all", epochs=1, head_epochs=20, batch=16)
     folder = start_run(pictures, settings, out=tmp_path / "run", say=quiet)
-    batches, _ = finetuning.training_batches(finetuning.open_training(folder, read_run(folder)), 0)[
-        0
-    ]
-    assert batches.shape == (16, 80, 80, 3)
-    run = go_on(folder, say=quiet)
-    assert run["scores"]["test"]["top1"] >= 0.8
-    assert Classifier.load(folder, device="cpu").size == 96
+    training = finetuning.open_training(folder, read_run(folder))
+    crops, _ = finetuning.training_batches(training, 0)[0]
+    assert crops.shape == (16, 80, 80, 3) and training.store.view(0).shape == (96, 96, 3)
+    lines = []
+    finetuning.train(training, say=lines.append)
+    assert any("58 layers of the backbone released" in line for line in lines)
+    state = read_state(folder)
+    assert state["epoch"] == 21 and state["best"] >= 0.8
 
 
-def test_a_run_of_an_earlier_version_goes_on_at_the_size_of_its_network(pictures, tmp_path):
-    folder = started(pictures, tmp_path / "run")
+def test_a_run_of_an_earlier_version_goes_on_as_it_began(pictures, tmp_path):
+    settings = Settings(size=96, unfreeze="all", epochs=1, head_epochs=1, batch=16)
+    folder = start_run(pictures, settings, out=tmp_path / "run", say=quiet)
     run = read_run(folder)
-    del run["chosen"]["train_size"]
-    assert finetuning.open_training(folder, run).train_size == 32
+    del run["chosen"]["train_size"], run["chosen"]["train_norms"]
+    training = finetuning.open_training(folder, run)
+    assert training.train_size == 96
+    lines = []
+    finetuning.train(training, say=lines.append)
+    assert any("29 layers of the backbone released" in line for line in lines)
 
 
 def test_head_only_trains_no_layer_of_the_backbone(pictures, tmp_path):

@@ -67,7 +67,7 @@ def test_where_all_is_trained_the_size_is_larger_and_the_crops_are_smaller():
     assert sizes() == (160, 128)
     assert sizes(native_size=224) == (224, 176)
     assert sizes(size=300, augment="strong") == (300, 240)
-    assert sizes(size=20) == (20, 16) and sizes(size=16) == (16, 16)
+    assert sizes(size=90) == (90, 80) and sizes(size=64) == (64, 64)
     assert sizes(augment="none") == (160, 160)  # nothing is cropped
     assert sizes(unfreeze="last") == sizes(unfreeze="head") == (128, 128)
     assert sizes(from_scratch="lenet5", native_size=32) == (32, 32)
@@ -81,7 +81,16 @@ def test_a_network_from_scratch_keeps_its_size_and_trains_whole():
 
 def test_what_is_said_comes_before_what_would_be_chosen():
     said = {"size": 48, "unfreeze": "all", "epochs": 3, "head_epochs": 2, "learning_rate": 0.1}
-    assert chosen(50, **said) == said | {"batch": 32, "train_size": 32}
+    follows = {"batch": 32, "train_size": 48, "train_norms": True}
+    assert chosen(50, **said) == said | follows
+
+
+def test_batch_norm_is_trained_with_all_layers_and_batches_that_are_large_enough():
+    def norms(**settings):
+        return chosen(5000, **settings)["train_norms"]
+
+    assert norms() and norms(batch=8) and not norms(batch=7)
+    assert not norms(unfreeze="last") and not norms(from_scratch="lenet5")
 
 
 def test_head_alone_has_no_epochs_after_it():

@@ -26,6 +26,13 @@ def test_what_is_held_at_the_peak_does_not_depend_on_the_length():
     assert rates[60] == pytest.approx(0.001)
 
 
+def test_what_is_held_must_leave_steps_to_fall():
+    from cvtool.training.schedules import WarmupCosine
+
+    with pytest.raises(ValueError, match="leave none"):
+        WarmupCosine(0.1, 40, warmup_steps=10, held_steps=30)
+
+
 def test_a_schedule_survives_its_config():
     from cvtool.training.schedules import WarmupCosine
 

@@ -41,6 +41,7 @@ from cvtool.training.checkpoints import (
 )
 from cvtool.training.devices import scope_of, training_strategy
 from cvtool.training.optimizers import fit_to, optimizer_named, schedule_named
+from cvtool.training.page import counted
 from cvtool.training.phases import fit, words_of_stopping
 from cvtool.training.precision import set_precision
 from cvtool.training.reports import Progress
@@ -206,7 +207,8 @@ def begin_with_head(training, network, say):
     probabilities = activate(parts[-1] @ kernel + bias, training.several)
     figures = scores_of(probabilities, dev_targets, training.several)
     say(
-        f"head trained for {epochs} epochs in {time.perf_counter() - start:.1f} s: "
+        f"head trained for {counted(epochs, 'epoch', 'epochs')} "
+        f"in {time.perf_counter() - start:.1f} s: "
         + "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
     )
     for epoch in range(epochs):

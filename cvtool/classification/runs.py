@@ -23,6 +23,7 @@ from cvtool.models.presets import find_model
 from cvtool.pictures.writing import check_output_folder, write_picture
 from cvtool.training import runs
 from cvtool.training.devices import training_strategy
+from cvtool.training.page import counted
 from cvtool.training.run_folder import choose_folder
 from cvtool.training.runs import name_of, silent
 
@@ -94,7 +95,8 @@ def start_run(
     crops = f", trained on crops of {chosen['train_size']}" if smaller else ""
     say(
         f"{words}; size {chosen['size']}{crops}, batch {chosen['batch']}, "
-        f"{chosen['epochs']} epochs, learning rate {chosen['learning_rate']:g}"
+        f"{counted(chosen['epochs'], 'epoch', 'epochs')}, "
+        f"learning rate {chosen['learning_rate']:g}"
     )
     refuse_impossible(settings, architecture, chosen)
     run = {

@@ -91,7 +91,8 @@ def start_run(
     frozen, epochs = chosen["frozen_epochs"], chosen["epochs"]
     held = "" if scratch else f", the backbone frozen in {frozen or 'none'} of them"
     say(
-        f"{model}; size {chosen['size']}, batch {chosen['batch']}, {epochs} epochs{held}, "
+        f"{model}; size {chosen['size']}, batch {chosen['batch']}, "
+        f"{counted(epochs, 'epoch', 'epochs')}{held}, "
         f"learning rate {chosen['learning_rate']:g}"
     )
     run = {

@@ -12,6 +12,7 @@ from cvtool.faces.sheet import training_sheet
 from cvtool.pictures.writing import check_output_folder, write_picture
 from cvtool.training import runs
 from cvtool.training.devices import training_strategy
+from cvtool.training.page import counted
 from cvtool.training.run_folder import choose_folder
 from cvtool.training.runs import name_of, silent
 
@@ -90,7 +91,8 @@ def words_of(chosen, settings):
     return ", ".join(
         [
             f"batches of {chosen['people']} people with {chosen['pictures']} pictures",
-            f"{chosen['epochs']} epochs of {chosen['steps']} steps",
+            f"{counted(chosen['epochs'], 'epoch', 'epochs')} "
+            f"of {counted(chosen['steps'], 'step', 'steps')}",
             f"augmentation {settings.augment}",
             f"the backbone frozen in {chosen['frozen_epochs'] or 'none'} of them",
             f"learning rate {chosen['learning_rate']:g}",

@@ -100,7 +100,8 @@ def words_of(chosen, scratch):
     parts = [
         f"size {chosen['size']}" + (f" in patches of {patch}" if patch else ""),
         f"batch {chosen['batch']}",
-        f"{chosen['epochs']} epochs of {chosen['steps']} steps",
+        f"{counted(chosen['epochs'], 'epoch', 'epochs')} "
+        f"of {counted(chosen['steps'], 'step', 'steps')}",
         f"augmentation {chosen['augment']}",
     ]
     if not scratch:

@@ -41,6 +41,9 @@ def stages_argument(form, fields, defaults=()):
         function from str to list of tuples; it raises argparse.ArgumentTypeError.
     """
 
+    least = len(fields) - len(defaults)
+    numbers = f"{least} to {len(fields)}" if defaults else f"{len(fields)}"
+
     def stages_of(text):
         try:
             return [stage_of(part.split(":")) for part in text.split(",")]
@@ -50,7 +53,7 @@ def stages_argument(form, fields, defaults=()):
     def stage_of(texts):
         lacking = len(fields) - len(texts)
         if not 0 <= lacking <= len(defaults):
-            raise ValueError(f"{':'.join(texts)!r} has {len(texts)} of {len(fields)} values")
+            raise ValueError(f"{':'.join(texts)!r} has {len(texts)} of {numbers} values")
         texts = [*texts, *defaults[len(defaults) - lacking :]]
         return tuple(field(value) for field, value in zip(fields, texts, strict=True))
 

@@ -136,7 +136,7 @@ def test_what_is_done_is_said_on_stderr(trained):
     said = trained.result.stderr
     assert "2 classes: 14 train, 5 dev, 5 test (random by seed 3" in said
     assert "anchors kept" in said or "anchors fitted anew" in said
-    assert f"tiny; size {SIZE}, batch 8, 1 epochs" in said
+    assert f"tiny; size {SIZE}, batch 8, 1 epoch," in said
     assert "epoch 1/1" in said and "error" not in said and "Traceback" not in said
 
 

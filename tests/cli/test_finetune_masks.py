@@ -114,7 +114,7 @@ def test_json_is_all_that_is_on_stdout(trained):
 def test_what_is_done_is_said_on_stderr(trained):
     said = trained.result.stderr
     assert "3 classes: " in said and "(random by seed 3" in said
-    assert f"tiny; size {SIZE}, batch 1, 1 epochs of 20 steps, augmentation strong" in said
+    assert f"tiny; size {SIZE}, batch 1, 1 epoch of 20 steps, augmentation strong" in said
     assert "epoch 1/1" in said and "error" not in said and "Traceback" not in said
 
 

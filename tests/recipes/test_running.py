@@ -26,10 +26,10 @@ def test_stages_are_read_and_the_last_fields_may_be_left_out(read):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "'' has 1 of 3 values"),
-        ("192", "'192' has 1 of 3 values"),
-        ("192:4:0.5:0", "has 4 of 3 values"),
-        ("192:4,", "'' has 1 of 3 values"),
+        ("", "'' has 1 of 2 to 3 values"),
+        ("192", "'192' has 1 of 2 to 3 values"),
+        ("192:4:0.5:0", "has 4 of 2 to 3 values"),
+        ("192:4,", "'' has 1 of 2 to 3 values"),
         ("192:4.5", "'4.5'"),
         ("a:4", "'a'"),
         ("100:4", "100 is no multiple of 32"),

@@ -15,8 +15,8 @@ from cvtool.datasets.remarks import Remark
 
 # Shares of the picture's area at which a box is no longer small, and no longer medium.
 SMALL, LARGE = 0.01, 0.1
-# The side of the default detector's input, to which the longer side of a picture is resized, and
-# that of the square which a box must fill there to be seen: a cell of the finest grid.
+# The side of a usual detector's input, to which the longer side of a picture is resized, and that
+# of the square which a box must fill there to be seen: a cell of the finest grid.
 _INPUT_SIDE, _LEAST_SIDE = 320, 8
 # Overlap (intersection over union) from which two boxes of a class are probably one object's.
 _SAME_OBJECT = 0.9
@@ -47,8 +47,8 @@ def check_boxes(data: DetectionDataset, affected: Collection[Path] = ()) -> BoxC
     """Count the boxes, and remark on those that a person should look at.
 
     Remarked on are boxes that overlap an earlier one of their class by more than 0.9 (IoU); boxes
-    that have an area under 8 x 8 px once the longer side of their picture is resized to 320 px,
-    the input of the default detector; boxes that cover 98 % of their picture; pictures without
+    that have an area under 8 x 8 px once the longer side of their picture is resized to 320 px, a
+    usual detector's input; boxes that cover 98 % of their picture; pictures without
     boxes; and classes with fewer than 10 boxes to train on.
 
     Args:

@@ -91,7 +91,7 @@ STEPS = (
         "--data {data}/everyday20 --backbone {runs}/backbone/backbone.weights.h5 "
         "--out {runs}/detector",
         full="--stages 256:60:0.6,320:30:0.6,320:10:0",
-        short="--stages 192:30:0.5,256:12:0.3,256:2:0 --batch 16",
+        short="--stages 192:25:0.5,256:4:0.3,256:1:0 --hold 17 --batch 16 --score-every 3",
         smoke="--stages 64:1:0.5,96:1:0 --batch 12 --limit 100",
         needs=("backbone",),
         data=(EVERYDAY,),

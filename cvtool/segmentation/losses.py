@@ -1,9 +1,12 @@
 """Losses of a network that gives every pixel a class.
 
 All take targets, float32 (N, H, W, 2): the class id of each pixel and its weight, as
-`cvtool.segmentation.targets.make_targets` builds them; and logits, float (N, H, W, C), where
-C = 1 is one class (id 1) against the rest (id 0). A pixel of weight 0 (void) has no part in
-any of them. All return a scalar, and use `keras.ops` alone: any backend trains with them.
+`cvtool.segmentation.targets.make_targets` builds them; logits, float (N, H, W, C), where C = 1 is
+one class (id 1) against the rest (id 0); and `cell`, the side of the squares of pixels in which
+the network gives all pixels the same logits, as `csp_unet` does by its last layer: then most is
+computed once a square, which gives the same value in less time. Both sides of the picture are
+multiples of it. A pixel of weight 0 (void) has no part in any of them. All return a scalar, and
+use `keras.ops` alone: any backend trains with them.
 """
 
 from __future__ import annotations
@@ -15,49 +18,39 @@ from keras import ops
 SMOOTH = 1.0
 
 
-def cross_entropy(targets, logits):
+def cross_entropy(targets, logits, cell=1):
     """Weighted mean over the pixels of -log p(true class)."""
-    weights, _, log_true = pixel_terms(targets, logits)
-    return weighted_mean(-log_true, weights)
+    return _cross_entropy(*terms(targets, logits, cell))
 
 
-def focal_loss(targets, logits, gamma=2.0):
+def focal_loss(targets, logits, gamma=2.0, cell=1):
     """Cross-entropy times (1 - p)^gamma (Lin et al. 2017, equation 4)."""
-    weights, _, log_true = pixel_terms(targets, logits)
+    weights, log_p = terms(targets, logits, cell)
     # Not 0, where the gradient of a power below 1 is infinite.
-    wrong = ops.maximum(1 - ops.exp(log_true), keras.config.epsilon())
-    return weighted_mean(-(wrong**gamma) * log_true, weights)
+    wrong = ops.maximum(1 - ops.exp(log_p), keras.config.epsilon())
+    return weighted_mean(-(wrong**gamma) * log_p, weights)
 
 
-def dice_loss(targets, logits):
+def dice_loss(targets, logits, cell=1):
     """1 - mean Dice coefficient over the classes in the batch (Milletari et al. 2016)."""
-    return tversky_loss(targets, logits, alpha=0.5, beta=0.5)
+    return tversky_loss(targets, logits, alpha=0.5, beta=0.5, cell=cell)
 
 
-def tversky_loss(targets, logits, alpha=0.3, beta=0.7):
+def tversky_loss(targets, logits, alpha=0.3, beta=0.7, cell=1):
     """1 - mean Tversky index over the classes in the batch (Salehi et al. 2017, equation 2).
 
     Args:
-        targets, logits: see above.
+        targets, logits, cell: see above.
         alpha: weight of the false positives.
         beta: weight of the false negatives; more finds more of a small class.
     """
-    weights, truth, log_true = pixel_terms(targets, logits)
-    scores = ops.exp(log_probabilities(logits))
-    # Sums over the pixels as products of matrices: arrays of (pixels, C) are what takes time.
-    hit = ops.matmul(weights * ops.exp(log_true), truth)
-    size = ops.matmul(weights, truth)
-    false_positive = ops.matmul(weights, scores) - hit
-    false_negative = size - hit
-    index = (hit + SMOOTH) / (hit + alpha * false_positive + beta * false_negative + SMOOTH)
-    # A class that no pixel of the batch has says nothing about how well it is found.
-    present = ops.cast(size > 0, index.dtype)
-    return 1 - weighted_mean(index, present)
+    return _tversky_loss(*terms(targets, logits, cell), alpha, beta)
 
 
-def cross_entropy_and_dice(targets, logits):
+def cross_entropy_and_dice(targets, logits, cell=1):
     """The sum of both: pixels one by one, and regions as wholes."""
-    return cross_entropy(targets, logits) + dice_loss(targets, logits)
+    shared = terms(targets, logits, cell)
+    return _cross_entropy(*shared) + _tversky_loss(*shared, alpha=0.5, beta=0.5)
 
 
 LOSSES = {
@@ -69,25 +62,50 @@ LOSSES = {
 }
 
 
-def pixel_terms(targets, logits):
-    """What all losses begin with, of the M pixels of a batch.
+def terms(targets, logits, cell):
+    """What all losses begin with, of the M squares of a batch, pixels where `cell` is 1.
 
     Returns:
-        weights (M,); truth one-hot (M, C), C at least 2; log p of the true class (M,).
+        weights, float32 (M, C), how much each class weighs in a square, and log p of each class,
+        float32 (M, C); C is at least 2.
     """
-    log_p = log_probabilities(logits)
-    weights = ops.reshape(ops.cast(targets[..., 1], log_p.dtype), (-1,))
-    class_ids = ops.reshape(ops.cast(targets[..., 0], "int32"), (-1,))
-    truth = ops.one_hot(class_ids, log_p.shape[-1], dtype=log_p.dtype)
-    return weights, truth, ops.sum(truth * log_p, -1)
-
-
-def log_probabilities(logits):
-    """Logits (N, H, W, C) as log p of each class, float32 (M, C); one logit as two classes."""
-    logits = ops.reshape(ops.cast(logits, "float32"), (-1, logits.shape[-1]))
+    logits = ops.cast(logits, "float32")
     if logits.shape[-1] == 1:
         logits = ops.concatenate([ops.zeros_like(logits), logits], -1)
-    return ops.log_softmax(logits)
+    classes = logits.shape[-1]
+    class_ids, pixel_weights = targets[..., :1], targets[..., 1:]
+    true = ops.equal(class_ids, ops.arange(classes, dtype=class_ids.dtype))
+    weights = ops.where(true, ops.cast(pixel_weights, "float32"), 0.0)
+    if cell > 1:
+        weights, logits = sums(weights, cell), sums(logits, cell) / cell**2
+    log_p = ops.log_softmax(ops.reshape(logits, (-1, classes)))
+    return ops.reshape(weights, (-1, classes)), log_p
+
+
+def sums(values, cell):
+    """Sums over squares: (N, H, W, C) as (N, H / cell, W / cell, C)."""
+    # By parts and additions, which a CPU computes many times as fast as a pooling or a reduction.
+    _, height, width, channels = ops.shape(values)
+    rows = ops.reshape(values, (-1, height // cell, cell, width, channels))
+    values = sum(ops.unstack(rows, cell, axis=2))
+    columns = ops.reshape(values, (-1, height // cell, width // cell, cell, channels))
+    return sum(ops.unstack(columns, cell, axis=3))
+
+
+def _cross_entropy(weights, log_p):
+    return weighted_mean(-log_p, weights)
+
+
+def _tversky_loss(weights, log_p, alpha, beta):
+    scores = ops.exp(log_p)
+    hit = ops.sum(weights * scores, 0)
+    size = ops.sum(weights, 0)
+    predicted = ops.sum(ops.sum(weights, -1, keepdims=True) * scores, 0)
+    false_positive, false_negative = predicted - hit, size - hit
+    index = (hit + SMOOTH) / (hit + alpha * false_positive + beta * false_negative + SMOOTH)
+    # A class that no pixel of the batch has says nothing about how well it is found.
+    present = ops.cast(size > 0, index.dtype)
+    return 1 - weighted_mean(index, present)
 
 
 def weighted_mean(values, weights):

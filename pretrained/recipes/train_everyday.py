@@ -37,7 +37,7 @@ from cvtool.training.checkpoints import Checkpoint, resume
 from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
-from cvtool.training.schedules import WarmupCosine
+from holding import add_hold_argument, check_hold, held_schedule
 from running import number, run_main, stages_argument
 from starting import start_backbone
 
@@ -62,9 +62,7 @@ def main():
         start_backbone(model, args.backbone)
     epochs = sum(count for _, count, _ in stages)
     steps = max(1, len(train.examples) // args.batch)
-    warmup = min(steps, 500)
-    held = max(0, args.hold * steps - warmup)
-    schedule = WarmupCosine(args.learning_rate, epochs * steps, warmup, held_steps=held)
+    schedule = held_schedule(args.learning_rate, epochs, steps, args.hold)
     optimizer = adamw(model, schedule, weight_decay=args.weight_decay)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
 
@@ -141,13 +139,7 @@ def parse_arguments():
     )
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
-    parser.add_argument(
-        "--hold",
-        type=number(int, 0),
-        default=0,
-        help="epochs, the warm-up's included, before the learning rate falls; a copy of the run "
-        "folder from their end can be trained on with more",
-    )
+    add_hold_argument(parser)
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--mixup", type=float, default=0.0)
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
@@ -156,9 +148,7 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
     args = parser.parse_args()
-    epochs = sum(count for _, count, _ in args.stages)
-    if args.hold >= epochs:
-        parser.error(f"--hold {args.hold} leaves none of the {epochs} epochs for the fall")
+    check_hold(parser, args, sum(count for _, count, _ in args.stages))
     return args
 
 

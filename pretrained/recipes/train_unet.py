@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -36,7 +37,7 @@ from cvtool.training.checkpoints import Checkpoint, resume
 from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
-from cvtool.training.schedules import WarmupCosine
+from holding import add_hold_argument, check_hold, held_schedule
 from running import number, run_main, stages_argument
 from starting import start_backbone
 
@@ -64,7 +65,7 @@ def main():
         start_backbone(model, args.start)
     epochs = sum(count for _, count in stages)
     steps = args.steps or max(1, len(train.examples) // args.batch)
-    schedule = WarmupCosine(args.learning_rate, epochs * steps, min(steps, 500))
+    schedule = held_schedule(args.learning_rate, epochs, steps, args.hold)
     # A short average: the masks are few, so an epoch has few steps.
     optimizer = adamw(model, schedule, weight_decay=args.weight_decay, ema_momentum=0.995)
     print(f"{policy}, {keras.backend.backend()}, {model.count_params():,} parameters", flush=True)
@@ -80,7 +81,8 @@ def main():
     progress = Progress(epochs)
     checkpoint = Checkpoint(args.out, score_epoch, "miou")
     checkpoint.total_epochs = epochs
-    model.compile(optimizer, LOSSES[args.loss])
+    # The network's last layer gives 2 x 2 pixels the same logits.
+    model.compile(optimizer, partial(LOSSES[args.loss], cell=2))
     end = 0
     for size, count in stages:
         end += count
@@ -144,6 +146,7 @@ def parse_arguments():
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, help="of an epoch; default: each picture once")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    add_hold_argument(parser)
     parser.add_argument("--weight-decay", type=float, default=0.03)
     parser.add_argument("--loss", default="cross-entropy+dice", choices=LOSSES)
     parser.add_argument(
@@ -156,7 +159,9 @@ def parse_arguments():
     parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="use only so many pictures (a rehearsal)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    check_hold(parser, args, sum(count for _, count in args.stages))
+    return args
 
 
 def read_classes(data):

@@ -146,6 +146,33 @@ def test_the_truth_costs_nothing_and_any_change_costs_more(name):
     assert float(LOSSES[name](targets, wrong)) > best + 0.01
 
 
+@each_loss
+@pytest.mark.parametrize("classes", [1, 4])
+@pytest.mark.parametrize("cell", [2, 4])
+def test_squares_of_equal_logits_give_the_same_value_at_once(name, classes, cell):
+    """And the same gradient, spread evenly over each square."""
+    import tensorflow
+
+    rng = np.random.default_rng(2)
+    height, width = 3 * cell, 2 * cell
+    class_ids = rng.integers(0, max(2, classes), (2, height, width))
+    weights = rng.uniform(0.1, 2, class_ids.shape) * (rng.random(class_ids.shape) > 0.3)
+    targets = np.stack([class_ids, weights], -1).astype(np.float32)
+    coarse = rng.normal(0, 2, (2, 3, 2, classes)).astype(np.float32)
+    logits = tensorflow.Variable(coarse.repeat(cell, 1).repeat(cell, 2))
+    losses, gradients = [], []
+    for argument in ({}, {"cell": cell}):
+        with tensorflow.GradientTape() as tape:
+            loss = LOSSES[name](targets, logits, **argument)
+        gradient = tape.gradient(loss, logits).numpy()
+        squares = gradient.reshape(2, 3, cell, 2, cell, classes)
+        losses.append(float(loss))
+        gradients.append(squares.sum((2, 4)))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert gradients[1] == pytest.approx(gradients[0], rel=1e-4, abs=1e-7)
+    assert np.ptp(squares, axis=(2, 4)).max() == 0
+
+
 LOSSES_AND_GAMMAS = LOSSES | {
     f"focal {gamma}": lambda t, x, gamma=gamma: focal_loss(t, x, gamma) for gamma in (0, 0.5, 1)
 }

@@ -1,10 +1,11 @@
 """Pictures a second in training: Keras' backends on a CPU, against TensorFlow in float32.
 
-    python benchmarks/training_backends.py [--network backbone|detector] [--batch 256] [--side 64]
+    python benchmarks/training_backends.py [--network NAME] [--batch 256] [--side 64]
 
-Each is a process of its own that trains the backbone as a classifier of 200 classes, or the
-default detector, on random pictures. "torch" is with `pretrained/recipes/torch_on_cpu.py`,
-"torch, plain" as Keras comes. Backends that are not installed are left out.
+Each is a process of its own that trains the backbone as a classifier of 200 classes, the default
+detector, or the default segmenter, on random pictures. "torch" is with
+`pretrained/recipes/torch_on_cpu.py`, "torch, plain" as Keras comes. Backends that are not installed
+are left out.
 
 Before that, in float32 and from the same weights, each predicts and makes one step of gradient
 descent. Printed is the largest of three distances from TensorFlow's, each as a share of the length
@@ -22,12 +23,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 RECIPES = Path(__file__).resolve().parents[1] / "pretrained" / "recipes"
 CLASSES = 200
+NETWORKS = ("backbone", "detector", "segmenter")
 # Name, Keras' backend, precision, whether with the fast layers.
 CANDIDATES = (
     ("tensorflow, float32", "tensorflow", "float32", False),
@@ -60,7 +63,7 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", default="backbone", choices=["backbone", "detector"])
+    parser.add_argument("--network", default="backbone", choices=NETWORKS)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--steps", type=int, default=15)
@@ -123,12 +126,19 @@ def build(args):
     from cvtool.detection.encoding import encode
     from cvtool.detection.loss import YoloLoss
     from cvtool.detection.yolo import yolo
+    from cvtool.segmentation.losses import cross_entropy_and_dice
+    from cvtool.segmentation.unet import csp_unet
 
     if args.network == "backbone":
         architecture = {"network": "csp", "widths": WIDTHS, "depths": DEPTHS}
         loss = keras.losses.CategoricalCrossentropy(from_logits=True)
         targets = np.eye(CLASSES, dtype=np.float32)[np.arange(args.batch) % CLASSES]
         return logits_of(classifier(architecture, CLASSES)), loss, targets
+    if args.network == "segmenter":
+        shape = (args.batch, args.side, args.side)
+        class_ids = np.arange(np.prod(shape)).reshape(shape) % 21
+        targets = np.stack([class_ids, np.ones(shape)], -1).astype(np.float32)
+        return csp_unet(21), partial(cross_entropy_and_dice, cell=2), targets
     anchors = np.geomspace(0.05, 0.9, 9).reshape(3, 3, 1).repeat(2, -1) * args.side
     box = np.array([[0.2, 0.3, 0.6, 0.8]]) * args.side
     target = encode(box, np.array([0]), args.side, anchors)

@@ -34,6 +34,8 @@ def speed_up_training():
         convolution.convolution_op, _convolution_op, _is_plain_convolution
     )
     batch_norm.call = _faster(batch_norm.call, _batch_norm, _is_plain_batch_norm)
+    enlargement = keras.layers.Conv2DTranspose
+    enlargement.call = _faster(enlargement.call, _enlarge, _is_plain_enlargement)
     for name in DIRECT:
         _call_directly(getattr(keras.layers, name))
     optimizer = keras.optimizers.Optimizer
@@ -156,6 +158,33 @@ def _convolution():
             return of_x, of_weights, None, None
 
     return Convolution
+
+
+def _is_plain_enlargement(layer, inputs):
+    """Whether the squares that the pixels become touch one another and do not overlap."""
+    return (
+        layer.kernel_size == layer.strides
+        and layer.padding == "valid"
+        and layer.output_padding is None
+        and layer.dilation_rate == (1, 1)
+        and layer.data_format == "channels_last"
+    )
+
+
+def _enlarge(layer, inputs):
+    """A transposed convolution (N, H, W, C) to (N, H kH, W kW, O), as one matrix product."""
+    kernel = keras.ops.convert_to_tensor(layer.kernel)
+    height, width, filters, channels = kernel.shape
+    count, rows, columns, _ = inputs.shape
+    squares = inputs.reshape(-1, channels) @ kernel.reshape(-1, channels).t()
+    if layer.use_bias:
+        squares = squares + keras.ops.convert_to_tensor(layer.bias).repeat(height * width)
+    out = (
+        squares.view(count, rows, columns, height, width, filters)
+        .permute(0, 1, 3, 2, 4, 5)
+        .reshape(count, rows * height, columns * width, filters)
+    )
+    return out if layer.activation is None else layer.activation(out)
 
 
 def _is_plain_batch_norm(layer, inputs, training=None, mask=None):

@@ -56,6 +56,9 @@ for filters, padding, stride, frozen in (
 x = layers.Add()([x, layers.Conv2D(8, 1, dilation_rate=2, activation="tanh")(x)])
 x = layers.Concatenate()([x, layers.SeparableConv2D(4, 3, padding="same")(x)])
 x = layers.BatchNormalization(center=False, scale=False)(x)
+enlarged = [layers.Conv2DTranspose(4, 2, 2)(x), layers.Conv2DTranspose(4, 3, 2, padding="same")(x)]
+x = layers.Concatenate()(enlarged)
+x = layers.Conv2DTranspose(6, (1, 3), (1, 3), use_bias=False, activation="tanh")(x)
 x = layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
 model = keras.Model(pixels, x)
 for variable in model.trainable_variables:
@@ -69,7 +72,7 @@ for _ in range(2):
     checked.clear()
     model.train_on_batch(pictures, targets)
 # Between the layers that are replaced nothing is checked.
-slow = {"Functional", "SeparableConv2D", "GlobalAveragePooling2D", "Dense"}
+slow = {"Functional", "Conv2DTranspose", "SeparableConv2D", "GlobalAveragePooling2D", "Dense"}
 if sys.argv[2] == "fast":
     assert set(checked) == {*slow, "_clip_gradients", "_update_averages"}, checked
     for value in (0.01, 100.0, float("nan"), float("inf")):

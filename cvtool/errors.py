@@ -5,6 +5,10 @@ command line prints it and exits with 1, or 2 for an OptionError; anything that 
 a CvtoolError is a bug and shows its traceback.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class CvtoolError(Exception):
     """Base of every error that the user can act on."""
@@ -44,3 +48,9 @@ class DeviceError(CvtoolError):
 
 class TrainingError(CvtoolError):
     """A training that cannot go on."""
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """The first names as words of a message, for example "car, cat and 12 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -12,7 +12,7 @@ import numpy as np
 
 from cvtool.classification.summary import confident_mistakes, save_plots, summarise
 from cvtool.datasets.labelled import LabelledPictures, read_labelled
-from cvtool.errors import CvtoolError, DatasetError
+from cvtool.errors import CvtoolError, DatasetError, few
 from cvtool.pictures.reading import read_picture
 from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import write_json, write_picture
@@ -98,7 +98,7 @@ def evaluate_classifier(
     if not set(classifier.classes) & set(data.classes):
         raise DatasetError(
             f'model "{classifier.model_name}" knows none of the data set\'s classes '
-            f"({', '.join(data.classes[:5])}, ...); choose another model or data set"
+            f"({few(data.classes)}); choose another model or data set"
         )
     if classifier.several != data.several:
         kinds = ("one label", "several labels")

@@ -47,10 +47,13 @@ def show_detection(summary: dict[str, Any]) -> None:
     columns = ("class", "objects", "AP50", "AP50-95")
     console.print_table(console.table(columns, rows, right=columns[1:]))
     show_how(summary)
-    print(
-        f"precision {_share(summary['precision'])}, recall {_share(summary['recall'])} "
-        f"at --score {summary['best_score']:.2f}, the best balance of the two"
-    )
+    if summary["recall"] > 0:
+        print(
+            f"precision {_share(summary['precision'])}, recall {_share(summary['recall'])} "
+            f"at --score {summary['best_score']:.2f}, the best balance of the two"
+        )
+    else:
+        print("no object of the data set was found, at whatever score")
 
 
 def show_classification(summary: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import warnings
 from typing import Annotated, Any, NoReturn
@@ -177,7 +178,13 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     # Pillow's remarks on odd metadata; what matters becomes an error of ours.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+    # `kill` and `timeout` end a command as Ctrl-C does, so that it tidies up after itself.
+    signal.signal(signal.SIGTERM, _stop)
     app(prog_name="cvtool")
+
+
+def _stop(number: int, frame: Any) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _abandon_stdout() -> None:

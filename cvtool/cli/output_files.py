@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtool.cli import console
 from cvtool.errors import CvtoolError, OutputError
 from cvtool.pictures.writing import free_name, same_file, write_picture, write_text
 
@@ -62,12 +63,17 @@ class OutputFiles:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        # Ctrl-C is the way to end a webcam's stream, so what it showed is kept.
-        wanted = kind is KeyboardInterrupt and self._video is not None and self._video.live
-        if kind is None or wanted:
+        if kind is None or self._video is None:
             self.end_video()
-        elif self._video is not None:
+            return
+        path = self._video.path
+        # Ctrl-C is the way to end a webcam's stream, so what it showed is kept.
+        if self._video.live and issubclass(kind, KeyboardInterrupt | SystemExit):
+            self.end_video()
+            console.say(f"{path}: written up to here")
+        else:
             self._video.stack.__exit__(kind, error, trace)
+            console.say(f"{path}: not written, for its video did not come to its end")
 
     def allowed(self, path: Path, picture: Picture, number: bool = False) -> Path | None:
         """The path, if a result of this picture may be written there; else it is reported.

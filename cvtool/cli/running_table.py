@@ -48,7 +48,7 @@ class RunningTable:
 
     def add(self, record: Record) -> None:
         if self._video and self._video["picture"] != record["picture"]:
-            self._end_video()
+            self._end_video(self._paths[:1])
         if "frame" in record:
             self._add_frame(record)
         else:
@@ -57,7 +57,8 @@ class RunningTable:
 
     def __exit__(self, kind: Any, *_: object) -> None:
         if self._video and (kind is None or not issubclass(kind, BrokenPipeError)):
-            self._end_video()
+            # Whether the file of a video that was stopped is kept, is not known here.
+            self._end_video(self._paths[:1] if kind is None else ())
 
     def _add_frame(self, record: Record) -> None:
         if self._video is None:
@@ -67,11 +68,11 @@ class RunningTable:
         self._video["seconds"] += record["seconds"]
         self._tally.add(record)
 
-    def _end_video(self) -> None:
+    def _end_video(self, keys: Sequence[str]) -> None:
         video, self._video = self._video, None
         frames = video["frames"]
         each = f"{1000 * video['seconds'] / frames:.0f}"
-        paths = [video[key] for key in self._paths[:1] if video[key]]
+        paths = [video[key] for key in keys if video[key]]
         self._line(video, each, f"{frames} frames: {self._tally.text()}", paths)
 
     def _line(self, record: Record, duration: str, found: str, paths: Sequence[str]) -> None:

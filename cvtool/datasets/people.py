@@ -15,11 +15,8 @@ from cvtool.datasets.class_folders import (
     refuse_twins,
 )
 from cvtool.datasets.labelled import LabelledPictures
-from cvtool.errors import DatasetError
+from cvtool.errors import DatasetError, few
 from cvtool.pictures.finding import natural_key
-
-# Names in a message.
-_SHOWN = 5
 
 
 def read_people(folder: str | Path) -> LabelledPictures:
@@ -86,9 +83,8 @@ def refuse_overlap(known: dict[str, str], more: dict[str, str], source: str | Pa
     """
     both = [name for name in more if name in known]
     if both:
-        shown = ", ".join(both[:_SHOWN]) + (", ..." if len(both) > _SHOWN else "")
         splits = known[both[0]] or "the people to train on", more[both[0]]
         raise DatasetError(
-            f"{source}: {shown} in both {splits[0]} and {splits[1]}; a face model is measured on "
-            "people that it was not trained on, so leave each person in one"
+            f"{source}: {few(both)} in both {splits[0]} and {splits[1]}; a face model is measured "
+            "on people that it was not trained on, so leave each person in one"
         )

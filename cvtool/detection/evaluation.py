@@ -21,7 +21,7 @@ from cvtool.detection.metrics import (
     evaluate_with_curves,
     worst_pictures,
 )
-from cvtool.errors import CvtoolError, DatasetError
+from cvtool.errors import CvtoolError, DatasetError, few
 from cvtool.pictures.drawing import draw_boxes
 from cvtool.pictures.reading import read_picture
 from cvtool.pictures.sources import read_each
@@ -121,7 +121,7 @@ def evaluate_detector(
     if not shared:
         raise DatasetError(
             f'model "{detector.model_name}" knows none of the data set\'s classes '
-            f"({', '.join(dataset.classes[:5])}, ...); choose another model or data set"
+            f"({few(dataset.classes)}); choose another model or data set"
         )
     predictions, read, seconds = [], [], 0.0
     paths = [example.path for example in dataset.examples]

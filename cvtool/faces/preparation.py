@@ -10,7 +10,7 @@ import numpy as np
 
 from cvtool.datasets.labelled import LabelledPictures
 from cvtool.datasets.people import read_people, refuse_overlap
-from cvtool.errors import CvtoolError, DatasetError
+from cvtool.errors import CvtoolError, DatasetError, few
 from cvtool.faces.alignment import align
 from cvtool.faces.mtcnn import central_face
 from cvtool.faces.mtcnn_networks import load_networks
@@ -205,11 +205,12 @@ def remarks_on(left_out, alone, found):
         files = left_out[reason]
         if files:
             many += " left out"
-            remarks.append(f"{counted(len(files), one, many)}: {few(files)}")
+            remarks.append(f"{counted(len(files), one, many)}: {few(files, _SHOWN)}")
     if alone:
         words = counted(len(alone), "person has", "people have")
         remarks.append(
-            f"{words} fewer than two pictures that show a face, and teach nothing: {few(alone)}"
+            f"{words} fewer than two pictures that show a face, and teach nothing: "
+            + few(alone, _SHOWN)
         )
     # The eyes of an aligned face are 0.28 of its side apart, about twice that of its width.
     eyes = np.linalg.norm(found.landmarks[:, 1] - found.landmarks[:, 0], axis=1)
@@ -218,12 +219,6 @@ def remarks_on(left_out, alone, found):
         words = counted(small, "face is", "faces are")
         remarks.append(f"{words} about {TINY} pixels wide or less, which tells little of a person")
     return remarks
-
-
-def few(names):
-    """The first few names as words."""
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def split_lists(prepared):

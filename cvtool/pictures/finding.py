@@ -18,8 +18,6 @@ from cvtool.errors import CvtoolError, SourceError
 from cvtool.pictures.contents import HEAD_BYTES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, kind_of
 from cvtool.pictures.urls import is_url
 
-_LIST_DEPTH = 5
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -36,11 +34,11 @@ class Found:
 def find(sources: Iterable[str | Path]) -> Iterator[Found | CvtoolError]:
     """Yield what each source stands for, in order; what is wrong with a source is yielded too.
 
-    A folder is searched to the bottom for pictures, in natural order (2 before 10), files
-    before sub-folders, hidden ones skipped.
+    A folder is searched to the bottom for pictures and videos, in natural order (2 before 10),
+    files before sub-folders, hidden ones skipped.
     """
     for source in sources:
-        yield from _find_one(os.fspath(source), 0)
+        yield from _find_one(os.fspath(source), ())
 
 
 def natural_key(name: str) -> list:
@@ -49,7 +47,8 @@ def natural_key(name: str) -> list:
     return [(int(p), "") if n % 2 else (0, p) for n, p in enumerate(parts)] + [(0, name)]
 
 
-def _find_one(source: str, depth: int) -> Iterator[Found | CvtoolError]:
+def _find_one(source: str, lists: tuple[str, ...]) -> Iterator[Found | CvtoolError]:
+    """Yield what one source stands for; `lists` are the .txt lists on the way to it."""
     if not source.strip():
         yield SourceError('"": an empty name; name a picture, a folder or -')
         return
@@ -70,7 +69,7 @@ def _find_one(source: str, depth: int) -> Iterator[Found | CvtoolError]:
     if stat.S_ISDIR(mode):
         yield from _find_in_folder(source)
     elif Path(source).suffix.lower() == ".txt" and stat.S_ISREG(mode):
-        yield from _find_in_list(source, depth)
+        yield from _find_in_list(source, lists)
     else:
         yield _named_file(source)
 
@@ -111,30 +110,21 @@ def _holds_video(path: str) -> bool:
 
 
 def _find_in_folder(folder: str) -> Iterator[Found | CvtoolError]:
-    nothing, videos = True, 0
-    for item in _walk(folder, ()):
-        if isinstance(item, str) and Path(item).suffix.lower() in VIDEO_SUFFIXES:
-            videos += 1
-            continue
+    nothing = True
+    for item in _walk(folder, folder):
         nothing = False
-        if isinstance(item, str):
-            yield Found("picture", item, PurePath(os.path.relpath(item, folder)))
-        else:
-            yield item
-    if nothing and videos:
-        pattern = os.path.join(folder, "**")
+        yield item
+    if nothing:
         yield SourceError(
-            f"{folder}: no picture in it, but {videos} video(s); name them, as in '{pattern}'"
-        )
-    elif nothing:
-        yield SourceError(
-            f"{folder}: no picture in this folder or below it (.jpg, .png, .webp, .tif, .gif, "
-            ".bmp ...); check the path"
+            f"{folder}: no picture or video in this folder or below it (.jpg, .png, .webp, .tif, "
+            ".gif, .bmp, .mp4 ...); check the path"
         )
 
 
-def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str | CvtoolError]:
-    """Yield pictures and videos of a folder, then those of its sub-folders.
+def _walk(
+    folder: str, root: str, above: tuple[tuple[int, int], ...] = ()
+) -> Iterator[Found | CvtoolError]:
+    """Yield pictures and videos of a folder, then those of its sub-folders, as seen from `root`.
 
     `above` holds device and inode of the folders on the way, to leave a circle of links.
     """
@@ -157,14 +147,15 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str | Cvt
         )
         return
     for name in sorted(files, key=natural_key):
-        yield os.path.join(folder, name)
+        path = os.path.join(folder, name)
+        yield _named_file(path, PurePath(os.path.relpath(path, root)))
     above = (*above, (here.st_dev, here.st_ino))
     for name in sorted(folders, key=natural_key):
-        yield from _walk(os.path.join(folder, name), above)
+        yield from _walk(os.path.join(folder, name), root, above)
 
 
 def _find_by_glob(pattern: str) -> Iterator[Found | CvtoolError]:
-    """Yield the pictures and videos a pattern fits, and the pictures in folders it fits.
+    """Yield the pictures and videos a pattern fits, and those in folders it fits.
 
     Other files are left out, unless the pattern spells out their ending, as *.dat does.
     """
@@ -177,13 +168,9 @@ def _find_by_glob(pattern: str) -> Iterator[Found | CvtoolError]:
         if os.path.isdir(match):
             # With ** the files of the folder are matches of their own.
             if "**" not in pattern:
-                for item in _walk(match, ()):
-                    if isinstance(item, CvtoolError):
-                        nothing = False
-                        yield item
-                    elif Path(item).suffix.lower() in PICTURE_SUFFIXES:
-                        nothing = False
-                        yield Found("picture", item, PurePath(os.path.relpath(item, root)))
+                for item in _walk(match, root):
+                    nothing = False
+                    yield item
         elif Path(match).suffix.lower() in wanted:
             nothing = False
             yield _named_file(match, PurePath(os.path.relpath(match, root)))
@@ -199,14 +186,15 @@ def _fixed_part(pattern: str) -> str:
     return folder or os.curdir
 
 
-def _find_in_list(path: str, depth: int) -> Iterator[Found | CvtoolError]:
+def _find_in_list(path: str, lists: tuple[str, ...]) -> Iterator[Found | CvtoolError]:
     """Yield what the lines of a .txt list name: paths as seen from the list or from here, URLs.
 
     Blank lines and lines that begin with # are skipped.
     """
-    if depth >= _LIST_DEPTH:
+    if os.path.realpath(path) in lists:
         yield SourceError(f"{path}: lists name each other in a circle; take one of them out")
         return
+    lists = (*lists, os.path.realpath(path))
     nothing = True
     try:
         with open(path, encoding="utf-8-sig") as lines:
@@ -215,7 +203,7 @@ def _find_in_list(path: str, depth: int) -> Iterator[Found | CvtoolError]:
                 if not line or line.startswith("#"):
                     continue
                 nothing = False
-                yield from _find_listed(line, path, depth)
+                yield from _find_listed(line, path, lists)
     except UnicodeDecodeError:
         yield SourceError(f"{path}: not a list in UTF-8 text; save it as UTF-8")
         return
@@ -226,14 +214,14 @@ def _find_in_list(path: str, depth: int) -> Iterator[Found | CvtoolError]:
         yield SourceError(f"{path}: the list is empty; write one picture's path in each line")
 
 
-def _find_listed(line: str, path: str, depth: int) -> Iterator[Found | CvtoolError]:
+def _find_listed(line: str, path: str, lists: tuple[str, ...]) -> Iterator[Found | CvtoolError]:
     if line == "-" or is_url(line) or os.path.isabs(line):
-        yield from _find_one(line, depth + 1)
+        yield from _find_one(line, lists)
         return
     beside = os.path.join(os.path.dirname(path), line)
     if not os.path.lexists(beside) and os.path.lexists(line):
         beside = line
-    for item in _find_one(beside, depth + 1):
+    for item in _find_one(beside, lists):
         # The folders written in the list come back below the output folder.
         if isinstance(item, Found) and item.kind in ("picture", "video"):
             item = Found(item.kind, item.source, _below(line, item))

@@ -59,6 +59,10 @@ def whole_file(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        raise OutputError(
+            f"{path}: cannot be written ({path.parent} is a file); choose another output folder"
+        ) from None
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None
     try:

@@ -18,7 +18,7 @@ from cvtool.datasets.masked import MaskDataset
 from cvtool.datasets.masked_layout import read_masked
 from cvtool.datasets.remarks import Remark
 from cvtool.datasets.scored_part import scored_part, split_of
-from cvtool.errors import CvtoolError, DatasetError
+from cvtool.errors import CvtoolError, DatasetError, few
 from cvtool.pictures.reading import read_picture
 from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file, write_json, write_picture
@@ -206,7 +206,7 @@ def matching_ids(segmenter: Segmenter, classes: Sequence[str]) -> np.ndarray:
     if not set(segmenter.classes[1:]) & set(classes[1:]):
         raise DatasetError(
             f'model "{segmenter.model_name}" knows none of the data set\'s classes '
-            f"({', '.join(classes[1:6])}, ...); choose another model or data set"
+            f"({few(classes[1:])}); choose another model or data set"
         )
     ids = np.zeros(256, np.uint8)
     for number, name in enumerate(segmenter.classes):

@@ -18,13 +18,10 @@ from cvtool.datasets.masked_layout import read_masked
 from cvtool.datasets.picture_checks import check_pictures, describe_checks
 from cvtool.datasets.splitting import homes, split_up
 from cvtool.engines import usable_cores
-from cvtool.errors import DatasetError
+from cvtool.errors import DatasetError, few
 from cvtool.segmentation.contents import count_pixels, detail_of, widths
 from cvtool.training.faults import affected, check_commands, judge_faults, key_of
 from cvtool.training.page import counted
-
-# Names of classes in a message.
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,11 +242,6 @@ def check_classes(pixels, classes, dataset):
         words = counted(empty, "training mask shows", "training masks show")
         remarks.append(f"{words} nothing but {classes[0]}")
     return remarks
-
-
-def few(names):
-    """The first few names as words."""
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def split_lists(prepared):

@@ -178,7 +178,7 @@ def test_tiles_and_sizes_run(run, photo):
         (["photo.jpg", "--jsno"], 2, "--jsno"),
         ([], 2, "SOURCES"),
         (["nothing.jpg"], 1, "nothing.jpg: no such file"),
-        (["empty"], 1, "empty: no picture in this folder"),
+        (["empty"], 1, "empty: no picture or video in this folder"),
         (["http://127.0.0.1:9/a.jpg"], 1, "http://127.0.0.1:9/a.jpg: cannot be fetched"),
         (["77"], 1, "77: no webcam"),
         (["bad.mp4"], 1, "bad.mp4: damaged, or not a video"),

@@ -169,18 +169,30 @@ def test_one_label_file_a_picture_even_when_nothing_is_found(run, tmp_path):
     assert (tmp_path / "txt" / "blank.txt").read_text() == ""
 
 
-def test_ctrl_c_closes_the_json_and_ends_with_130(run, photo, monkeypatch):
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Ctrl-C while the second picture is looked at."""
     from cvtool.detection.detector import Detector
 
     look, calls = Detector.__call__, []
 
-    def interrupted(self, *arguments, **options):
+    def look_once(self, *arguments, **options):
         calls.append(1)
         if len(calls) > 1:
             raise KeyboardInterrupt
         return look(self, *arguments, **options)
 
-    monkeypatch.setattr(Detector, "__call__", interrupted)
+    monkeypatch.setattr(Detector, "__call__", look_once)
+
+
+def test_a_video_that_is_stopped_is_not_written_and_that_is_said(run, video, interrupted):
+    result = run("detect", video.name)
+    assert result.exit_code == 130 and names(video.parent) == ["clip.mp4"]
+    assert "1 frames:" in result.stdout and "->" not in result.stdout
+    assert "detected/clip.mp4: not written, for its video did not come to its end" in result.stderr
+
+
+def test_ctrl_c_closes_the_json_and_ends_with_130(run, photo, interrupted):
     result = run("detect", photo.name, photo.name, "--json", "--no-pictures")
     assert result.exit_code == 130
     assert [r["picture"] for r in json.loads(result.stdout)] == ["photo.jpg"]

@@ -1,9 +1,11 @@
 """The application as a whole: start-up, help, quiet."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,27 @@ def test_an_unknown_command_offers_the_nearest(run):
     result = run("detct")
     assert result.exit_code == 2 and "detect" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_kill_ends_a_command_as_ctrl_c_does(photo):
+    Path(photo.parent, "many.txt").write_text("photo.jpg\n" * 500)
+    command = "cvtool detect many.txt --no-pictures --json --save-coco coco/boxes.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command.split()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=photo.parent,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    while not list(photo.parent.glob("coco/.*.part.json")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.terminate()
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143 and "Traceback" not in stderr
+    assert len(json.loads(stdout)) < 500 and list(Path(photo.parent, "coco").iterdir()) == []
 
 
 def test_a_reader_that_stops_early_is_no_error(photo):

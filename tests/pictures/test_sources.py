@@ -51,6 +51,23 @@ def test_globs_lists_and_files_mix_and_keep_their_order(tmp_path, monkeypatch):
     assert read == ["z.png", "a 1.png", "a 2.png", "l.png", "z.png"]
 
 
+def test_a_list_that_names_itself_is_an_error_after_what_it_names(tmp_path):
+    save(tmp_path / "a.png")
+    for name, lines in (("one", "a.png\ntwo.txt\n"), ("two", "one.txt\n")):
+        (tmp_path / f"{name}.txt").write_text(lines)
+    good, errors = collect([tmp_path / "one.txt"])
+    assert good == [str(tmp_path / "a.png")]
+    assert len(errors) == 1 and "one.txt: lists name each other in a circle" in errors[0]
+
+
+def test_a_long_chain_of_lists_is_no_circle(tmp_path):
+    save(tmp_path / "8.png")
+    for number in range(8):
+        target = f"{number + 1}.{'png' if number == 7 else 'txt'}"
+        (tmp_path / f"{number}.txt").write_text(f"{target}\n{target}\n" if number == 3 else target)
+    assert collect([tmp_path / "0.txt"]) == ([str(tmp_path / "8.png")] * 2, [])
+
+
 def test_stdin_is_one_picture(tmp_path, monkeypatch):
     data = save(tmp_path / "a.png", 200).read_bytes()
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data), isatty=lambda: False))

@@ -1,11 +1,14 @@
 """Videos in and out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from cvtool.errors import OutputError, PictureError
 from cvtool.pictures.sources import count_pictures, read_pictures
 from cvtool.pictures.video import VideoWriter
+from cvtool.pictures.writing import write_picture
 
 
 def frames(count=10, height=48, width=64):
@@ -31,6 +34,17 @@ def test_frames_come_back_with_their_numbers_and_times(tmp_path, every):
         assert picture.fps == pytest.approx(8) and picture.frames == 10
         assert picture.relative.name == "a b.mp4"
     assert count_pictures([path], every=every) == len(found)
+
+
+@pytest.mark.parametrize("named", [".", "*"])
+def test_a_folder_gives_its_videos_too(tmp_path, monkeypatch, named):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    write("sub/b.mp4", frames(2))
+    write_picture("sub/a.png", frames(1)[0])
+    found = [(Path(p.name).name, p.relative.as_posix(), p.frame) for p in read_pictures([named])]
+    assert found == [("a.png", "sub/a.png", None), *(("b.mp4", "sub/b.mp4", n) for n in (0, 1))]
+    assert count_pictures([named]) == 3
 
 
 def test_colours_keep_their_order(tmp_path):

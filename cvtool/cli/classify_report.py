@@ -32,7 +32,8 @@ class SingleTable:
         return self
 
     def add(self, record: Record) -> None:
-        print(f"{record['picture']}: {size_text(record)} pixels, {milliseconds(record)} ms")
+        name = console.visible(record["picture"])
+        print(f"{name}: {size_text(record)} pixels, {milliseconds(record)} ms")
         rows = [(c["label"], f"{c['score']:.3f}") for c in record["classes"]]
         if rows:
             console.print_table(console.table(("class", "score"), rows, right=("score",)))
@@ -54,7 +55,7 @@ class RunningTable:
         if not self._headed:
             print(f"{'picture':40}  {'size':>11}  {'ms':>5}  classes")
             self._headed = True
-        name = record["picture"]
+        name = console.visible(record["picture"])
         if "frame" in record:
             name += f" at {record['time']:.2f} s"
         shown = record["classes"][:SHOWN_IN_LINE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,12 @@ def complain(message: object) -> None:
 
 def one_line(message: object) -> str:
     """Text with all runs of white space, line ends included, made single spaces."""
-    return " ".join(str(message).split())
+    return visible(" ".join(str(message).split()))
+
+
+def visible(name: object) -> str:
+    """A name with its control characters written out: a file's may drive the terminal."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found.group())[1:-1], str(name))
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
@@ -59,7 +65,7 @@ def table(
         result.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         # Text, because a file name may hold what rich takes for markup.
-        result.add_row(*(Text(cell) for cell in row))
+        result.add_row(*(Text(visible(cell)) for cell in row))
     return result
 
 

@@ -45,7 +45,8 @@ class SingleTable:
 
     def add(self, record: Record) -> None:
         detections = record["detections"]
-        head = f"{record['picture']}: {size_text(record)} pixels, {milliseconds(record)} ms"
+        name = console.visible(record["picture"])
+        head = f"{name}: {size_text(record)} pixels, {milliseconds(record)} ms"
         print(f"{head}, {len(detections)} object{'' if len(detections) == 1 else 's'}")
         if detections:
             rows = [

@@ -19,11 +19,11 @@ from cvtool.cli.faces_input import (
 )
 from cvtool.cli.options import (
     DeviceOption,
+    EndingSourcesArgument,
     EveryOption,
     JsonOption,
     MaxPixelsOption,
     ModelOption,
-    SourcesArgument,
 )
 from cvtool.cli.verify import DEFAULT_MODEL
 from cvtool.errors import CvtoolError, OptionError
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def enroll(
     gallery: GalleryArgument,
     name: NameArgument,
-    sources: SourcesArgument,
+    sources: EndingSourcesArgument,
     face: FaceOption = None,
     keep_pictures: Annotated[
         bool,

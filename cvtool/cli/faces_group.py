@@ -14,13 +14,13 @@ from cvtool.cli.face_threshold import refuse_both
 from cvtool.cli.faces_input import complain, load, look
 from cvtool.cli.options import (
     DeviceOption,
+    EndingSourcesArgument,
     EveryOption,
     FarOption,
     JsonOption,
     MaxPixelsOption,
     ModelOption,
     OverwriteOption,
-    SourcesArgument,
     ThresholdOption,
 )
 from cvtool.cli.verify import DEFAULT_MODEL
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def group(
-    sources: SourcesArgument,
+    sources: EndingSourcesArgument,
     threshold: ThresholdOption = None,
     far: FarOption = None,
     min_face: Annotated[

@@ -24,8 +24,8 @@ SHOWN_IN_LINE = 5
 def title(record: Record) -> str:
     """A picture or frame, for a person."""
     if "frame" not in record:
-        return record["picture"]
-    return f"{record['picture']} at {record['time']:.2f} s"
+        return console.visible(record["picture"])
+    return f"{console.visible(record['picture'])} at {record['time']:.2f} s"
 
 
 def say_like(name: str, names: Sequence[str]) -> None:

@@ -66,6 +66,14 @@ SourcesArgument = Annotated[
         "or - for a picture on stdin.",
     ),
 ]
+EndingSourcesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCES",
+        help="Pictures, folders, globs, http(s) URLs, .txt lists, videos, "
+        "or - for a picture on stdin.",
+    ),
+]
 ModelOption = Annotated[
     str,
     typer.Option(

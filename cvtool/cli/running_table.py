@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from cvtool.cli import console
 from cvtool.cli.records import Record, milliseconds, size_text
 
 
@@ -79,7 +80,8 @@ class RunningTable:
         if not self._headed:
             print(f"{'picture':40}  {'size':>11}  {'ms':>5}  {self._heading}")
             self._headed = True
-        line = f"{record['picture']:40}  {size_text(record):>11}  {duration:>5}  {found}"
+        name = console.visible(record["picture"])
+        line = f"{name:40}  {size_text(record):>11}  {duration:>5}  {found}"
         if paths:
-            line += f"  -> {', '.join(paths)}"
+            line += f"  -> {console.visible(', '.join(paths))}"
         print(line)

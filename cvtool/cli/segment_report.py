@@ -38,7 +38,8 @@ class SingleTable:
         return self
 
     def add(self, record: Record) -> None:
-        print(f"{record['picture']}: {size_text(record)} pixels, {milliseconds(record)} ms")
+        name = console.visible(record["picture"])
+        print(f"{name}: {size_text(record)} pixels, {milliseconds(record)} ms")
         edges = ("left", "top", "right", "bottom")
         rows = [
             (c["label"], f"{c['area']:,}", percent(c["share"]), *(str(edge) for edge in c["box"]))

@@ -103,7 +103,7 @@ def stylize(
             min=0,
             max=1,
             metavar="X",
-            help="With --fast: 0 for the photograph, 1 for all of the style.",
+            help="With --fast: 0 for the photograph as it draws it, 1 for all of the style.",
         ),
     ] = 1.0,
     style_blend: Annotated[

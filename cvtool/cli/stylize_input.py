@@ -134,14 +134,17 @@ def check_contents(content: str, *, fast: bool, one_file: Path | None, film: Pat
         moving = not isinstance(item, CvtoolError) and item.kind in ("video", "webcam")
         if moving and not fast:
             raise typer.BadParameter(
-                f"{item.source}: a video takes --fast; the optimisation would take minutes a frame"
+                f"{item.source}: a video takes --fast; the optimisation would take minutes a "
+                "frame: add --fast, or name the pictures alone"
             )
         found = [*found, item][:2]
-    for path, name in ((one_file, "--out"), (film, "--video")):
+    for path, name, remedy in (
+        (one_file, "--out", "name a folder"),
+        (film, "--video", "take it for one picture"),
+    ):
         if path is not None and len(found) > 1:
             raise typer.BadParameter(
-                f"{name} {path} is one file, and {content} holds more than one picture; "
-                "name a folder for --out, and take --video for one picture"
+                f"{name} {path} is one file, and {content} holds more than one picture; {remedy}"
             )
     if one_file is not None:
         for item in found:

@@ -79,9 +79,9 @@ class SingleTable:
 
     def add(self, record: Record) -> None:
         width, height = record["size"]
+        name = console.visible(record["picture"])
         print(
-            f"{record['picture']}: {size_text(record)} -> {width} x {height} pixels, "
-            f"{record['seconds']:.1f} s"
+            f"{name}: {size_text(record)} -> {width} x {height} pixels, {record['seconds']:.1f} s"
         )
         if "losses" in record:
             first, last = record["losses"]["first"], record["losses"]["last"]

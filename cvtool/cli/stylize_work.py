@@ -91,7 +91,7 @@ class SinglePass:
     Args:
         styles: uint8 (h, w, 3) each.
         settings: size, blend and colours of them count.
-        strength: 0 for the photograph, 1 for all of the style.
+        strength: 0 for the photograph as the network draws it, 1 for all of the style.
         device: "auto", "cpu" or "gpu".
     Attributes:
         facts: the settings, as JSON has them.

@@ -84,6 +84,8 @@ def verify(
     numbers = face_numbers(face)
     if every and face is not None:
         raise typer.BadParameter("choose one of --face and --all")
+    if no_picture and out is not None:
+        raise typer.BadParameter("choose one of --out and --no-picture")
     if one == other == "-":
         raise typer.BadParameter("stdin holds one picture; name a file for the other")
 

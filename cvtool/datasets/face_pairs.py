@@ -158,8 +158,8 @@ def _read_csv(path: Path, lines: Sequence[str], folder: Path) -> FacePairs:
             continue
         answer = fields[2].casefold() if len(fields) in (3, 4) else None
         # One of the headings may be the word "same".
-        no_file = answer == "same" and not Path(fields[0]).suffix
-        if number == 1 and answer is not None and (no_file or answer not in known):
+        no_answer = answer is not None and (answer == "same" or answer not in known)
+        if number == 1 and no_answer and not Path(fields[0]).suffix:
             continue
         if answer not in known:
             raise DatasetError(

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from cvtool.errors import ModelError
 from cvtool.models.progress import say
@@ -34,7 +35,7 @@ def cache_folder() -> Path:
 def cache_problem() -> str | None:
     """Why nothing can be kept in the cache folder, as a phrase; None when all is well.
 
-    Creates nothing: of a folder that does not exist yet, the nearest one above counts.
+    Leaves nothing behind: of a folder that does not exist yet, the nearest one above counts.
     """
     folder = cache_folder()
     existing = folder
@@ -43,9 +44,12 @@ def cache_problem() -> str | None:
         existing = existing.parent
     if not existing.is_dir():
         return f"{existing} is not a folder; set CVTOOL_CACHE to another one"
-    if not os.access(existing, os.W_OK | os.X_OK):
+    try:
+        # Tried, not asked: access rights say nothing of read-only and virtual file systems.
+        with TemporaryFile(dir=existing):
+            return None
+    except OSError:
         return f"{existing} is not writable; set CVTOOL_CACHE to another folder"
-    return None
 
 
 def models_folder() -> Path:

@@ -189,12 +189,15 @@ class VideoWriter:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self._writer is not None:
             self._writer.release()
-        problem = self._problem() if kind is None else None
-        if problem:
-            error = OutputError(f"{self.path}: {problem}")
-            self._open_files.__exit__(OutputError, error, None)
-            raise error
-        self._open_files.__exit__(kind, error, trace)
+        problem = self._problem() if kind is None else "the video was not finished"
+        if problem is None:
+            self._open_files.close()
+            return
+        # Not the error itself: `whole_file` would take one of stdout for one of the file.
+        refusal = OutputError(f"{self.path}: {problem}")
+        self._open_files.__exit__(OutputError, refusal, None)
+        if kind is None:
+            raise refusal
 
     def _problem(self) -> str | None:
         """Why the file is not what it should be; None if it is."""

@@ -68,6 +68,8 @@ def whole_file(
     try:
         yield temporary
         _put_in_place(temporary, path, overwrite)
+    except BrokenPipeError:  # whoever reads stdout is gone; a file has no such error
+        raise
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -192,6 +194,8 @@ def check_output_folder(folder: Path, remedy: str) -> None:
     Raises:
         OutputError: naming the folder.
     """
+    if str(folder) == "-":
+        raise OutputError(f"-: stdout is no folder; {remedy}")
     existing = folder.absolute()
     while not os.path.lexists(existing) and existing != existing.parent:
         existing = existing.parent

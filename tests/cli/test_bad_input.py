@@ -1,12 +1,16 @@
 """Bad input that stops a command: one line, before the work, and the right exit code."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
 import pytest
+
+from cvtool.pictures.video import VideoWriter
 
 
 def the_error(result, code=1):
@@ -63,6 +67,13 @@ def test_an_output_that_cannot_be_is_said_once_and_before_the_work(
     result = run(*arguments)
     assert "photo.jpg" in the_error(result) and result.stdout == ""
     assert photo.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", [["detect"], ["segment"], ["stylize", "photo.jpg", "--fast"]])
+def test_stdout_is_no_folder_of_results(run, photo, tmp_path, command):
+    error = the_error(run(*command, photo.name, "--out", "-"))
+    assert "-: stdout is no folder" in error and "--out" in error
+    assert not (tmp_path / "-").exists()
 
 
 def test_a_folder_without_access_is_said_once(run, photo, tmp_path, monkeypatch):
@@ -130,3 +141,37 @@ def test_a_full_disk_behind_stdout_is_one_line(photo, option):
         )
     assert result.returncode == 1
     assert result.stderr == "cvtool: error: stdout: no space left to write the results; make room\n"
+
+
+@pytest.mark.parametrize("option", ["--json", None])
+def test_names_do_not_drive_the_terminal(run, photo, tmp_path, option):
+    name = "line\nred\x1b[31m.jpg"
+    (tmp_path / "set").mkdir()
+    photo.rename(tmp_path / "set" / name)
+    photo.with_name("set").joinpath("bad\x1b[31m.jpg").write_bytes(b"no picture")
+    result = run("detect", "set", "--score", "1", *([option] if option else []))
+    assert "\x1b" not in result.stdout + result.stderr
+    assert "bad\\x1b[31m.jpg" in result.stderr
+    if option:
+        assert [record["picture"] for record in json.loads(result.stdout)] == [f"set/{name}"]
+    else:
+        assert "line\\nred\\x1b[31m.jpg" in result.stdout and "  -> " in result.stdout
+        assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_full_disk_behind_stdout_is_not_one_of_the_video(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("a device of Linux")
+    with VideoWriter(tmp_path / "clip.mp4", 10) as writer:
+        for _ in range(3):
+            writer.write(np.full((64, 64, 3), 128, np.uint8))
+    command = [sys.executable, "-m", "cvtool", "detect", "clip.mp4", "--jsonl", "--out", "out"]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+    assert result.returncode == 1 and list((tmp_path / "out").iterdir()) == []
+    assert [line.split(": ", 1)[1] for line in result.stderr.splitlines()] == [
+        "out/clip.mp4: not written, for its video did not come to its end",
+        "error: stdout: no space left to write the results; make room",
+    ]

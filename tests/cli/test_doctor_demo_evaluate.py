@@ -46,7 +46,10 @@ def test_demo_writes_a_page_with_its_pictures(run, tmp_path):
     assert result.exit_code == 0 and result.stdout == "demo/index.html\n"
     page = (tmp_path / "demo" / "index.html").read_text()
     sources = re.findall(r'src="([^"]+)"', page)
-    assert len(sources) >= 8
+    folders = [source.split("/")[0] for source in sources]
+    assert folders == ["originals", "detected", "segmented"] * 5
+    assert "everyday (256 pixels, litert)" in page and "everyday-unet (256 pixels, " in page
+    assert re.search(r"Pixels: .*cat \d+\.\d %", page)
     for source in sources:
         assert read_picture(tmp_path / "demo" / source).size
     assert run("demo").stdout == "demo-2/index.html\n"

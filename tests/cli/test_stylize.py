@@ -455,6 +455,9 @@ def test_inputs_are_never_written(stylize, tmp_path):
         assert len(errors(result)) == 1
         assert before == {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
     result = stylize(tmp_path, "painting.png", "--out", tmp_path)
+    assert result.exit_code == 2 and "film.mp4: a video takes --fast" in errors(result)[0]
+    (tmp_path / "film.mp4").unlink()
+    result = stylize(tmp_path, "painting.png", "--out", tmp_path)
     assert result.exit_code == 1 and "holds the input pictures" in errors(result)[0]
 
 

@@ -124,6 +124,7 @@ def test_a_picture_can_come_through_a_pipe(verify, tmp_path):
         (["a.png", "b.png", "--face", "0"], '--face "0"'),
         (["a.png", "b.png", "--face", "1", "--all"], "choose one of --face and --all"),
         (["a.png", "b.png", "--far", "0.1", "--threshold", "1"], "choose one of"),
+        (["a.png", "b.png", "--out", "x.png", "--no-picture"], "choose one of"),
         (["a.png", "b.png", "--model", "everyday"], "is for detect, not for verify"),
         (["a.png", "b.png", "--out", "a.png", "--overwrite"], "a.png: is the input itself"),
         (["a.png", "b.png", "--out", "same.png"], "same.png: already exists"),

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from cvtool.models.cache import cache_folder, cache_problem
 
 
@@ -19,6 +21,12 @@ def test_without_it_the_users_own_folder_serves(monkeypatch):
 def test_a_home_is_spelled_out(monkeypatch):
     monkeypatch.setenv("CVTOOL_CACHE", "~/kept")
     assert cache_folder() == Path.home() / "kept"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no file")
+def test_a_place_that_takes_no_file_is_a_problem(monkeypatch):
+    monkeypatch.setenv("CVTOOL_CACHE", "/proc/below")
+    assert cache_problem() == "/proc is not writable; set CVTOOL_CACHE to another folder"
 
 
 def test_a_file_in_the_way_is_a_problem(monkeypatch, tmp_path):

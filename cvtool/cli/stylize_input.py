@@ -134,8 +134,8 @@ def check_contents(content: str, *, fast: bool, one_file: Path | None, film: Pat
         moving = not isinstance(item, CvtoolError) and item.kind in ("video", "webcam")
         if moving and not fast:
             raise typer.BadParameter(
-                f"{item.source}: a video takes --fast; the optimisation would take minutes a "
-                "frame: add --fast, or name the pictures alone"
+                f"{item.source}: a video takes --fast, as the optimisation would take minutes a "
+                "frame; add it, or name the pictures alone"
             )
         found = [*found, item][:2]
     for path, name, remedy in (

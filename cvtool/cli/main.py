@@ -45,7 +45,8 @@ class ErrorBoundary(TyperGroup):
     """The commands, with a user's errors made one line and an exit code.
 
     Anything else that a command raises is a bug and shows its traceback. Ctrl-C ends
-    with 130, which Typer sees to, `kill` with 143, and wrong usage or a value that makes no sense with 2.
+    with 130, which Typer sees to, `kill` with 143, and wrong usage or a value that makes no
+    sense with 2.
     """
 
     def make_context(self, info_name, args, *more, **extra) -> Any:

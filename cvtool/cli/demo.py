@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any
@@ -167,8 +168,6 @@ def show_photograph(
 
 def timed(model, pixels) -> tuple[Any, float]:
     """What a model finds in a picture, and the seconds that it took."""
-    import time
-
     start = time.perf_counter()
     found = model(pixels)
     return found, time.perf_counter() - start

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvtool.cli import console
 from cvtool.cli.records import Record
+from cvtool.errors import few
 
 if TYPE_CHECKING:
     from cvtool.faces.doubts import Doubt
@@ -203,5 +204,4 @@ def show_groups(summary: dict[str, Any], min_face: float) -> None:
 def shown(group: Sequence[Record]) -> str:
     """The pictures of a group, shortened."""
     names = list(dict.fromkeys(title(face) for face in group))
-    more = f" and {len(names) - SHOWN_IN_LINE} more" if len(names) > SHOWN_IN_LINE else ""
-    return ", ".join(names[:SHOWN_IN_LINE]) + more
+    return few(names, SHOWN_IN_LINE)

@@ -12,9 +12,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 
-from cvtool.errors import ModelError
+from cvtool.errors import ModelError, OutputError
 from cvtool.models.progress import say
 
 
@@ -33,23 +32,14 @@ def cache_folder() -> Path:
 
 
 def cache_problem() -> str | None:
-    """Why nothing can be kept in the cache folder, as a phrase; None when all is well.
+    """Why nothing can be kept in the cache folder, in one line; None when all is well."""
+    from cvtool.pictures.writing import check_output_folder
 
-    Leaves nothing behind: of a folder that does not exist yet, the nearest one above counts.
-    """
-    folder = cache_folder()
-    existing = folder
-    # os.path, because a folder above that may not be looked into is no error there.
-    while not os.path.exists(existing) and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        return f"{existing} is not a folder; set CVTOOL_CACHE to another one"
     try:
-        # Tried, not asked: access rights say nothing of read-only and virtual file systems.
-        with TemporaryFile(dir=existing):
-            return None
-    except OSError:
-        return f"{existing} is not writable; set CVTOOL_CACHE to another folder"
+        check_output_folder(cache_folder(), "set CVTOOL_CACHE to another folder")
+    except OutputError as error:
+        return str(error)
+    return None
 
 
 def models_folder() -> Path:

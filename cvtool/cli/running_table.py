@@ -74,7 +74,8 @@ class RunningTable:
         frames = video["frames"]
         each = f"{1000 * video['seconds'] / frames:.0f}"
         paths = [video[key] for key in keys if video[key]]
-        self._line(video, each, f"{frames} frames: {self._tally.text()}", paths)
+        count = "1 frame" if frames == 1 else f"{frames} frames"
+        self._line(video, each, f"{count}: {self._tally.text()}", paths)
 
     def _line(self, record: Record, duration: str, found: str, paths: Sequence[str]) -> None:
         if not self._headed:

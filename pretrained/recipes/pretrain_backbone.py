@@ -36,7 +36,7 @@ from cvtool.training.checkpoints import Checkpoint, resume, save_weights
 from cvtool.training.optimizers import adamw
 from cvtool.training.precision import PRECISIONS, set_precision
 from cvtool.training.reports import Progress, plot_history
-from cvtool.training.schedules import WarmupCosine
+from holding import add_hold_argument, check_hold, held_schedule
 from running import number, run_main, stages_argument
 from starting import start_classifier
 
@@ -62,7 +62,7 @@ def main():
     stages = args.stages
     epochs = sum(count for _, count, *_ in stages)
     steps_per_epoch = len(train_labels) // args.batch
-    schedule = WarmupCosine(args.learning_rate, epochs * steps_per_epoch, steps_per_epoch // 2)
+    schedule = held_schedule(args.learning_rate, epochs, steps_per_epoch, args.hold)
     # No average of the weights: at the end of the cosine it is the weights themselves.
     optimizer = adamw(model, schedule, weight_decay=args.weight_decay, ema_momentum=None)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
@@ -141,6 +141,7 @@ def parse_arguments():
         "area that crops are drawn for, CUTMIX the alpha of CutMix in half of the batches, "
         "by default 0, which is none",
     )
+    add_hold_argument(parser)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.03)
@@ -156,6 +157,7 @@ def parse_arguments():
     args = parser.parse_args()
     if args.start and args.network != "csp":
         parser.error("--start is for --network csp")
+    check_hold(parser, args, sum(count for _, count, *_ in args.stages))
     return args
 
 

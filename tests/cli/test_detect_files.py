@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -188,8 +189,18 @@ def interrupted(monkeypatch):
 def test_a_video_that_is_stopped_is_not_written_and_that_is_said(run, video, interrupted):
     result = run("detect", video.name)
     assert result.exit_code == 130 and names(video.parent) == ["clip.mp4"]
-    assert "1 frames:" in result.stdout and "->" not in result.stdout
+    assert "  1 frame: " in result.stdout and "->" not in result.stdout
     assert "detected/clip.mp4: not written, for its video did not come to its end" in result.stderr
+
+
+def test_of_a_webcam_that_is_stopped_what_it_showed_is_kept(run, video, interrupted, monkeypatch):
+    monkeypatch.setattr(
+        "cvtool.pictures.video._open_webcam", lambda number: cv2.VideoCapture(str(video))
+    )
+    result = run("detect", "0")
+    assert result.exit_code == 130
+    assert "detected/webcam-0.mp4: written up to here" in result.stderr
+    assert len(list(read_pictures(["detected/webcam-0.mp4"]))) == 1
 
 
 def test_ctrl_c_closes_the_json_and_ends_with_130(run, photo, interrupted):

@@ -15,7 +15,7 @@ from cvtool.classification.networks import classifier
 from cvtool.classification.preparation import prepare, split_lists
 from cvtool.classification.release import release
 from cvtool.classification.scratch import check_size, find_scratch
-from cvtool.classification.settings import PARTS, chosen_for
+from cvtool.classification.settings import PARTS, Settings, chosen_for
 from cvtool.classification.sheet import augmentation_sheet
 from cvtool.errors import ModelError
 from cvtool.models.applications import APPLICATIONS
@@ -28,6 +28,9 @@ from cvtool.training.run_folder import choose_folder
 from cvtool.training.runs import name_of, silent
 
 SHEET_ROWS = 6
+
+# The head has AdamW, a cosine and a rate of its own.
+NOT_OF_THE_HEAD = ("optimizer", "learning_rate", "schedule", "warmup", "patience", "balance")
 
 
 def start_run(
@@ -91,6 +94,11 @@ def start_run(
     if settings.from_scratch is None:
         part = released.get(chosen["unfreeze"], f"released from {chosen['unfreeze']} on")
         words = f"{words}, {part}"
+    if chosen["unfreeze"] == "head" and (idle := idle_options(settings)):
+        say(
+            f"{', '.join(idle)} without effect, for only the head is trained; release layers with "
+            "--unfreeze last"
+        )
     smaller = chosen["train_size"] < chosen["size"]
     crops = f", trained on crops of {chosen['train_size']}" if smaller else ""
     say(
@@ -145,6 +153,16 @@ def network_of(settings):
             f"name such as {next(iter(APPLICATIONS))}"
         )
     return architecture, preset.size, preset.name
+
+
+def idle_options(settings):
+    """Options that were given another value, and that the training of a head does not heed."""
+    plain = Settings()
+    idle = [name for name in NOT_OF_THE_HEAD if getattr(settings, name) != getattr(plain, name)]
+    # Without augmentation there are no mirror images among the cached features.
+    if settings.augment not in (plain.augment, "none"):
+        idle.append("augment")
+    return [f"--{name.replace('_', '-')}" for name in idle]
 
 
 def refuse_impossible(settings, architecture, chosen):

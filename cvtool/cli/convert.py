@@ -66,7 +66,7 @@ def convert(
     faults: list[Fault] = []
     data = read_boxed(dataset, pictures, on_fault=faults.append)
     refuse_inside(out, [dataset, *([] if pictures is None else [pictures])], data)
-    complain_of_faults(faults, dataset)
+    complain_of_faults(faults, dataset, pictures)
     transfer = "none" if no_pictures else "link" if link else "copy"
     with console.progress("writing", len(data.examples)) as advance:
         written = write_boxed(

@@ -9,11 +9,11 @@ import typer
 
 from cvtool.cli.evaluate_tasks import EVALUATORS, MAX_IOU, Options, Split
 from cvtool.cli.options import (
+    LARGEST_SIZE,
     DeviceOption,
     JsonOption,
     OverwriteOption,
     TtaOption,
-    ViewSizeOption,
     complete_model,
 )
 from cvtool.cli.own_model import ClassNamesOption, resolve
@@ -78,7 +78,17 @@ def evaluate(
         ),
     ] = None,
     tta: TtaOption = False,
-    size: ViewSizeOption = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=16,
+            max=LARGEST_SIZE,
+            metavar="PIXELS",
+            show_default="the model's own",
+            help="Side of the square that the network sees; for segmentation, the pictures' longer "
+            "side. Not for face models.",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     out: Annotated[
         Path | None,

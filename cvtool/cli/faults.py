@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cvtool.cli import console
+from cvtool.training.faults import check_commands
 
 # Faults that are named one by one; the rest is counted.
 SHOWN = 10
@@ -25,5 +26,5 @@ def complain_of_faults(
     more = len(faults) - SHOWN
     if more > 0:
         faults_are = "1 more fault" if more == 1 else f"{more:,} more faults"
-        place = f"{dataset}" if pictures is None else f"{dataset} --pictures {pictures}"
-        console.complain(f"{dataset}: {faults_are}; cvtool check {place} --all shows all")
+        (command,) = check_commands(dataset, None, {"--pictures": pictures})
+        console.complain(f"{dataset}: {faults_are}; {command} shows all")

@@ -163,6 +163,7 @@ FarOption = Annotated[
         max=1,
         metavar="RATE",
         help="Take the model's threshold at this false accept rate: of so many pairs of two "
-        "people, it takes one for the same person. 0.001 is strict.",
+        "people, it takes one for the same person; or at the next lower rate that was measured. "
+        "0.001 is strict.",
     ),
 ]

@@ -13,7 +13,7 @@ REMARKS = {
     "rare": "classes with little to train on",
     "double": "boxes nearly on top of another of their class",
     "duplicate": "pictures that are there more than once, the same or nearly so",
-    "tiny": "boxes under 8 x 8 px at size 320, which the default detector can hardly see",
+    "tiny": "boxes under 8 x 8 px at size 320, which a detector of that size can hardly see",
     "whole picture": "boxes that fill the whole picture",
     "empty": "pictures without boxes, or whose mask is background only",
     "unmasked": "pictures without a mask, where that is no fault",

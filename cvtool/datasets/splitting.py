@@ -42,7 +42,9 @@ def split_up(labels, given, origin, split, seed, groups, dataset):
     given, origin = np.array(given), np.array(origin)
     own = origin == "own"
     dev = np.flatnonzero(own & (given == "dev"))
-    test = np.flatnonzero((own & (given == "test")) | (origin == "test"))
+    # --test is in place of the data set's own test pictures, which are left out then.
+    unused = own & (given == "test") & (origin == "test").any()
+    test = np.flatnonzero(((own & (given == "test")) | (origin == "test")) & ~unused)
     target = np.flatnonzero(origin == "target")
     pool = np.flatnonzero(own & ~np.isin(given, ("dev", "test")))
     if not len(pool):
@@ -86,6 +88,8 @@ def split_up(labels, given, origin, split, seed, groups, dataset):
     how = f"{counts} (random by seed {seed}, stratified, {share_text}, {asked})"
     if dev_given and test_given:
         how = f"{counts} (as the data set says)"
+    if unused.any():
+        how += f"; the data set's own test pictures, {unused.sum():,}, are left out for --test"
     return splits, how
 
 

@@ -17,7 +17,7 @@ from cvtool.pictures.fonts import choose_font, font_of
 
 # Cells and boxes that score less are not shown: nearly every one of thousands scores a little.
 FLOOR = 0.05
-# Longer side of a panel, pixels: at the usual input of 320, a cell of stride 8 is 16 wide.
+# Longer side of a panel, pixels: at an input of 320, a cell of stride 8 is 16 wide.
 PANEL = 640
 MARGIN, LETTERS, LINE = 16, 17, 26
 PAPER, INK = (255, 255, 255), (30, 30, 30)

@@ -81,9 +81,8 @@ def prepare(
     data, origin = data.subset(kept), [origin[i] for i in kept]
     shown = present(data)
     if not shown.any():
-        raise DatasetError(
-            f"{dataset}: not one box to learn from; see what is wrong with: cvtool check {dataset}"
-        )
+        every = " and ".join(commands)
+        raise DatasetError(f"{dataset}: not one box to learn from; see what is wrong with: {every}")
     number = {int(old): new for new, old in enumerate(kept)}
     groups = [[number[i] for i in group if i in number] for group in checks.duplicates]
     splits, how = split_up(shown, [given[i] for i in kept], origin, split, seed, groups, dataset)

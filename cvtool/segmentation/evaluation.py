@@ -133,8 +133,8 @@ def evaluate_segmenter(
         on_error: called with the error of each picture or mask that cannot be read, which is
             left out; None raises it.
     Raises:
-        DatasetError: no class in common, nothing but void, not one picture can be read, or a
-            mask cannot, where `on_error` is None.
+        DatasetError: no class in common, nothing but void or the first class, not one picture
+            can be read, or a mask cannot, where `on_error` is None.
         PictureError: a picture cannot be read, where `on_error` is None.
     """
     ids = matching_ids(segmenter, dataset.classes)
@@ -167,11 +167,6 @@ def evaluate_segmenter(
     if not confusions.any():
         raise DatasetError(
             f"{dataset.examples[0].mask}: void everywhere, as are all masks here: nothing to score"
-        )
-    if not confusions[:, 1:].any():
-        raise DatasetError(
-            f"{dataset.examples[0].mask}: nothing but {dataset.classes[0]} here and in all masks, "
-            "and 255 is void: nothing to score; if it is a class, list the classes in classes.txt"
         )
     if not confusions[:, 1:].any():
         raise DatasetError(

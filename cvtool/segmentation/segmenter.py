@@ -103,7 +103,8 @@ class Segmenter:
             size: longer side of what the network sees in pixels, at least 32; None for the
                 model's own. Larger sees finer detail and takes longer.
         Raises:
-            ModelError: unknown, damaged, or not for segmentation.
+            ModelError: unknown, damaged, not for segmentation, or of one size only where
+                another is asked for.
             DeviceError: "gpu" and there is none.
             OptionError: a size under 32.
         """

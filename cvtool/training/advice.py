@@ -60,7 +60,8 @@ _CLASSIFY = Texts(
         ),
         "variance": (
             "Collect more training pictures.",
-            "Vary the ones there are: --augment strong.",
+            "Vary the ones there are: --augment strong (where only the head was trained, with "
+            "--unfreeze last).",
         ),
         "data_mismatch": (
             _LOOK_THROUGH,

@@ -121,6 +121,15 @@ def test_splits_of_the_folders_stay(tmp_path):
         assert names(found, name) == set((tmp_path / folder).rglob("*.png"))
 
 
+def test_another_test_set_is_in_place_of_the_folders_own(tmp_path, elsewhere):
+    for number, split in enumerate(("train", "val", "test")):
+        fill(tmp_path / split, {"a": 4, "b": 3}, seed=100 * number)
+    found = prepare(tmp_path, test=elsewhere)
+    assert sizes(found) == {"train": 7, "dev": 7, "test": 12}
+    assert names(found, "test") == set(elsewhere.rglob("*.png"))
+    assert "the data set's own test pictures, 7, are left out for --test" in found.how
+
+
 def test_what_the_folders_lack_is_taken_from_train(tmp_path):
     fill(tmp_path / "train", {"a": 10, "b": 10})
     fill(tmp_path / "test", {"a": 3, "b": 3}, seed=100)

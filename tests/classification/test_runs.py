@@ -218,6 +218,16 @@ def test_a_run_of_an_earlier_version_goes_on_as_it_began(pictures, tmp_path):
     assert any("29 layers of the backbone released" in line for line in lines)
 
 
+def test_options_that_a_head_alone_does_not_heed_are_named(pictures, tmp_path):
+    plain = dict(size=64, augment="none", batch=8, weight_decay=0.1)
+    more = dict(optimizer="sgd", learning_rate=1e-4, augment="strong")
+    for options, idle in ((plain, ""), (more, "--optimizer, --learning-rate, --augment without")):
+        lines = []
+        start_run(pictures, Settings(**options), out=tmp_path / str(bool(idle)), say=lines.append)
+        said = [line for line in lines if "without effect" in line]
+        assert len(said) == bool(idle) and all(line.startswith(idle) for line in said)
+
+
 def test_head_only_trains_no_layer_of_the_backbone(pictures, tmp_path):
     settings = Settings(size=64, unfreeze="head", head_epochs=5)
     folder = start_run(pictures, settings, out=tmp_path / "run", say=quiet)

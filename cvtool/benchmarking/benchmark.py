@@ -107,6 +107,7 @@ def benchmark(
     seconds: float = SECONDS,
     pictures: Sequence[str] = (),
     say: Callable[[str], None] = lambda message: None,
+    on_error: Callable[[str], object] | None = None,
 ) -> Benchmark:
     """Measure a model in each engine; every measurement has a process of its own.
 
@@ -119,8 +120,10 @@ def benchmark(
         seconds: that each measurement takes, at least.
         pictures: sources to measure and compare on; empty for those that are always there.
         say: gets a remark at the start of each step.
+        on_error: gets a line for each picture that cannot be read; it goes on without them.
     Raises:
         OptionError: an unknown engine.
+        CvtoolError: not one of the pictures can be read.
         ModelError: no such model, a size that it does not take, an engine that is not installed.
     """
     names = choose_engines(engines)
@@ -139,6 +142,8 @@ def benchmark(
             formats=formats_of(names),
             pictures=[str(source) for source in pictures],
         )
+        for problem in prepared["problems"] if on_error else ():
+            on_error(problem)
         for name in names:
             for batch in batches:
                 say(f"{prepared['model']}: {ENGINES[name].title}, {batch} at a time")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cvtool.benchmarking.measuring import EXPECTED_FILE, INPUTS_FILE
-from cvtool.errors import SourceError
+from cvtool.errors import CvtoolError, SourceError
 from cvtool.exporting.converting import convert
 from cvtool.exporting.formats import FORMATS
 from cvtool.exporting.source import Source, load_source, with_batch
@@ -43,17 +43,24 @@ def prepare(
         formats: keys of `formats.FORMATS` that will be run.
         pictures: sources; empty for those that are always there.
     Returns:
-        "model", "task", "size", "inputs" (names) and "files": by format and batch, a path, or
-        {"problem": why there is none}.
+        "model", "task", "size", "inputs" (names); "files": by format and batch, a path, or
+        {"problem": why there is none}; "problems": of pictures that cannot be read.
     Raises:
         CvtoolError: no such model, a size that it does not take, no picture.
     """
     source = load_source(model, size=size, batch=None)
     largest = max(batches)
-    stream = (p.pixels for p in read_pictures(pictures)) if pictures else sample_pictures()
+    problems: list[CvtoolError] = []
+    stream = sample_pictures()
+    if pictures:
+        stream = (p.pixels for p in read_pictures(pictures, on_error=problems.append))
     views = network_views(source.preset, islice(stream, largest), source.size)
     if not len(views):
-        raise SourceError("no picture can be read, so nothing can be measured; name others")
+        raise (
+            problems[0]
+            if problems
+            else SourceError("no picture can be read, so nothing can be measured; name others")
+        )
     inputs = network_inputs(source.preset, views)
     expected = source(*inputs)
     # Where there are fewer pictures than the largest batch takes, they come again.
@@ -67,6 +74,7 @@ def prepare(
         "size": source.size,
         "inputs": list(source.inputs),
         "files": files,
+        "problems": [str(problem) for problem in problems],
     }
 
 

@@ -41,9 +41,11 @@ def best_temperature(logits, targets, several=False):
         logits: float (N, C).
         targets: float (N, C), rows of sum 1, or in [0, 1] and NaN where `several`.
     Returns:
-        float in [0.25, 4]; 1 leaves the scores as they are. Found by golden-section
-        search on log T, in which the cross-entropy has one minimum.
+        float in [0.25, 4]; 1 leaves the scores as they are, also where nothing is labelled.
+        Found by golden-section search on log T, in which the cross-entropy has one minimum.
     """
+    if not np.isfinite(targets).any():
+        return 1.0
     low, high = np.log(COLDEST), np.log(HOTTEST)
     golden = (np.sqrt(5) - 1) / 2
     while high - low > 1e-3:

@@ -13,6 +13,7 @@ import numpy as np
 from cvtool.classification.summary import confident_mistakes, save_plots, summarise
 from cvtool.datasets.labelled import LabelledPictures, read_labelled
 from cvtool.errors import CvtoolError, DatasetError, few
+from cvtool.pictures.naming import part_of_name
 from cvtool.pictures.reading import read_picture
 from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import write_json, write_picture
@@ -189,4 +190,4 @@ def save_evaluation(
 
 def file_name(text):
     """A text as part of a file name, without separators and other odd letters."""
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)[:120]
+    return part_of_name("".join(c if c.isalnum() or c in "-_." else "-" for c in text))

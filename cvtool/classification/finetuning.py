@@ -259,7 +259,8 @@ def train_released(training, network, done_before, say):
     checkpoint = Checkpoint(folder, lambda network: dev_scores(training, network), training.metric)
     patience = StopWithoutGain(folder, settings.patience)
     callbacks = [SeedEachEpoch(settings.seed), StopOnNaN(), checkpoint, Progress(last), patience]
-    fit(model, batches, done, last, callbacks)
+    if not patience.stopped:
+        fit(model, batches, done, last, callbacks)
     if patience.stopped:
         return words_of_stopping(folder)
     return None

@@ -88,6 +88,8 @@ def benchmark(
                 'pip install "cvtool[export]"'
             )
     done, problems = [], []
+    # Of pictures, each once however many models are measured.
+    unread: dict[str, None] = {}
     for model in models:
         try:
             found = measure(
@@ -99,6 +101,7 @@ def benchmark(
                 seconds=seconds,
                 pictures=pictures or (),
                 say=console.say,
+                on_error=unread.setdefault,
             )
         except CvtoolError as error:
             problems.append(error)
@@ -108,6 +111,7 @@ def benchmark(
             show(found)
     if as_json:
         console.print_json([found.to_dict() for found in done])
+    problems += unread
     for problem in problems:
         console.complain(problem)
     if problems:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,7 +73,7 @@ def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
         "what the model finds of these does not count",
     )
     problems: list[CvtoolError] = []
-    with console.progress("evaluating", len(truths.examples)) as advance:
+    with told_of(problems), console.progress("evaluating", len(truths.examples)) as advance:
         result = evaluation.evaluate_detector(
             detector,
             truths,
@@ -80,9 +82,8 @@ def evaluate_detection(model: str, dataset: Path, options: Options) -> None:
             on_picture=advance,
             on_error=problems.append,
         )
-    written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
-    conclude(result.summary, show_detection, written, options)
-    complain_of_pictures(problems)
+    save = partial(evaluation.save_evaluation, result)
+    conclude(result.summary, show_detection, save, problems, options)
     if faults or problems:
         raise typer.Exit(1)
 
@@ -112,13 +113,12 @@ def evaluate_classification(model: str, dataset: Path, options: Options) -> None
     if unknown and len(unknown) < len(data.classes):
         console.say(f"the model does not know {', '.join(unknown)}; these count as wrong")
     problems: list[CvtoolError] = []
-    with console.progress("evaluating", len(data)) as advance:
+    with told_of(problems), console.progress("evaluating", len(data)) as advance:
         result = evaluation.evaluate_classifier(
             classifier, data, tta=options.tta, on_picture=advance, on_error=problems.append
         )
-    written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
-    conclude(result.summary, show_classification, written, options)
-    complain_of_pictures(problems)
+    save = partial(evaluation.save_evaluation, result)
+    conclude(result.summary, show_classification, save, problems, options)
     if problems:
         raise typer.Exit(1)
 
@@ -154,20 +154,19 @@ def evaluate_segmentation(model: str, dataset: Path, options: Options) -> None:
         f"what the model takes for these counts as {truths.classes[0]}",
     )
     problems: list[CvtoolError] = []
-    with console.progress("evaluating", len(truths.examples)) as advance:
+    with told_of(problems), console.progress("evaluating", len(truths.examples)) as advance:
         result = evaluation.evaluate_segmenter(
             segmenter, truths, on_picture=advance, on_error=problems.append
         )
-    written = evaluation.save_evaluation(result, options.out, overwrite=options.overwrite)
-    conclude(result.summary, show_segmentation, written, options)
-    complain_of_pictures(problems)
+    save = partial(evaluation.save_evaluation, result)
+    conclude(result.summary, show_segmentation, save, problems, options)
     if faults or problems:
         raise typer.Exit(1)
 
 
 def evaluate_verification(model: str, dataset: Path, options: Options) -> None:
     """Score a face model on pairs, print and save the result."""
-    from cvtool.datasets.face_pairs import FacePairs, read_pairs
+    from cvtool.datasets.face_pairs import read_pairs, some_of
     from cvtool.faces import evaluation
     from cvtool.faces.verifier import Verifier
 
@@ -183,21 +182,28 @@ def evaluate_verification(model: str, dataset: Path, options: Options) -> None:
     check_out(options, evaluation.SUMMARY_FILE)
     data = read_pairs(dataset, options.pictures)
     if options.limit is not None:
-        # Spread evenly: the first ones are all of one kind.
-        step = max(1, len(data.pairs) // options.limit)
-        data = FacePairs(data.pairs[::step][: options.limit], data.folds)
+        data = some_of(data, options.limit)
     refuse_inside(options, dataset)
     verifier = Verifier.load(model, device=options.device)
     problems: list[CvtoolError] = []
-    with console.progress("evaluating", len(data.paths)) as advance:
+    with told_of(problems), console.progress("evaluating", len(data.paths)) as advance:
         result = evaluation.evaluate_verifier(
             verifier, data, on_picture=advance, on_error=problems.append
         )
-    written = evaluation.save_evaluation(result, verifier, options.out, overwrite=options.overwrite)
-    conclude(result.summary, show_verification, written, options)
-    complain_of_pictures(problems)
+    save = partial(evaluation.save_evaluation, result, verifier)
+    conclude(result.summary, show_verification, save, problems, options)
     if problems:
         raise typer.Exit(1)
+
+
+@contextmanager
+def told_of(problems: Sequence[CvtoolError]) -> Iterator[None]:
+    """Where pictures that cannot be read are why an evaluation fails, they are named too."""
+    try:
+        yield
+    except CvtoolError:
+        complain_of_pictures(problems)
+        raise
 
 
 def complain_of_pictures(problems: Sequence[CvtoolError]) -> None:
@@ -231,14 +237,31 @@ def refuse_inside(options: Options, dataset: Path) -> None:
             )
 
 
-def conclude(summary: dict[str, Any], show, written: Sequence[Path], options: Options) -> None:
-    """Print the scores, as JSON or by `show`, and the files."""
+def conclude(
+    summary: dict[str, Any],
+    show: Callable[[dict[str, Any]], object],
+    save: Callable[..., Sequence[Path]],
+    problems: Sequence[CvtoolError],
+    options: Options,
+) -> None:
+    """Save what explains the scores, and print them, as JSON or by `show`.
+
+    Scores that took minutes are printed even where they cannot be saved.
+    """
+    written, unsaved = [], None
+    try:
+        written = save(options.out, overwrite=options.overwrite)
+    except OutputError as error:
+        unsaved = error
     if options.as_json:
         console.print_json(summary)
     else:
         show(summary)
     for path in written:
         print(f"written: {path}", file=sys.stderr if options.as_json else sys.stdout)
+    complain_of_pictures(problems)
+    if unsaved is not None:
+        raise unsaved
 
 
 # One entry a task; the model's own task decides.

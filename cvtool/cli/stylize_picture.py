@@ -134,12 +134,13 @@ class Watcher:
         film: Path | None,
         describe: Callable[..., str],
     ):
-        from cvtool.style.scales import iterations_of, scale_sizes
+        from cvtool.style.scales import iterations_of, optimised_sizes, scale_sizes
 
         self._picture, self._files, self._target = picture, files, target
         self._describe = describe
-        sizes = scale_sizes(*picture.pixels.shape[:2], settings.size)
-        self._size = sizes[-1]
+        shape = picture.pixels.shape[:2]
+        self._size = scale_sizes(*shape, settings.size)[-1]
+        sizes = optimised_sizes(*shape, settings.size)
         counts = iterations_of(settings.iterations, len(sizes))
         self._progress = progress(stored_name(picture.name), sizes, counts)
         self._film = None

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cvtool.errors import DatasetError
 
 # LFW's pictures are NAME/NAME_0001.jpg; somebody's own may be of another kind.
@@ -48,6 +50,28 @@ class FacePairs:
     def paths(self) -> list[Path]:
         """The different pictures, in the order in which they come up."""
         return list(dict.fromkeys(path for pair in self.pairs for path in (pair.one, pair.other)))
+
+
+def some_of(data: FacePairs, limit: int) -> FacePairs:
+    """So many of the pairs, spread evenly over those of one person and over those of two.
+
+    Args:
+        data: with pairs of both kinds.
+        limit: how many; there is at least one of each kind.
+    """
+    if limit >= len(data.pairs):
+        return data
+    kinds = [
+        [i for i, pair in enumerate(data.pairs) if pair.same is same] for same in (True, False)
+    ]
+    same = max(1, round(limit * len(kinds[0]) / len(data.pairs)))
+    counts = (same, max(1, limit - same))
+    chosen = [
+        kind[at]
+        for kind, count in zip(kinds, counts, strict=True)
+        for at in np.linspace(0, len(kind) - 1, min(count, len(kind))).round().astype(int)
+    ]
+    return FacePairs(tuple(data.pairs[i] for i in sorted(chosen)), data.folds)
 
 
 def read_pairs(path: str | Path, pictures: str | Path | None = None) -> FacePairs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,10 +13,12 @@ from PIL import Image
 from cvtool.errors import PictureError
 from cvtool.pictures.reading import read_picture
 
-# Of these the header tells what `read_picture` will make of the pixels. In TIFF, PNG and others,
-# the tag of the orientation may stand anywhere, or be applied already.
+# Of these the header tells what `read_picture` will make of the pixels. In TIFF and others, the tag
+# of the orientation may stand anywhere, or be applied already.
 _QUICK_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _ORIENTATION_TAG = 0x0112
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_TAGS = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 _TURNED_SIDEWAYS = (5, 6, 7, 8)
 
 
@@ -45,14 +48,29 @@ def _read_size(path: str | os.PathLike) -> tuple[int, int] | PictureError:
     # Whatever goes wrong here, the project's reader judges whether the file is damaged.
     with suppress(Exception), Image.open(path, formats=_QUICK_FORMATS) as image:
         width, height = image.size
-        if _is_turned(image):
-            width, height = height, width
-        return width, height
+        if image.format != "PNG" or not _tagged_at_its_end(path):
+            if _is_turned(image):
+                width, height = height, width
+            return width, height
     try:
         height, width = read_picture(os.fspath(path)).shape[:2]
     except PictureError as error:
         return error
     return width, height
+
+
+def _tagged_at_its_end(path: str | os.PathLike) -> bool:
+    """Whether a PNG has, after its pixels, a chunk that may hold the tag of the orientation."""
+    with open(path, "rb") as stream:
+        stream.seek(len(_PNG_START))
+        pixels = False
+        while len(head := stream.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            pixels |= kind == b"IDAT"
+            if pixels and kind in _PNG_TAGS:
+                return True
+            stream.seek(length + 4, os.SEEK_CUR)  # the checksum too
+    return False
 
 
 def _is_turned(image: Image.Image) -> bool:

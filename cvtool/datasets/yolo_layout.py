@@ -111,7 +111,7 @@ def _label_places(picture: Path, root: Path) -> list[Path]:
     """Where the label file of a picture may be, the most usual place first."""
     parts = list(picture.parts)
     places = []
-    for at in range(len(parts) - 2, 0, -1):
+    for at in range(len(parts) - 2, -1, -1):
         if parts[at].casefold() == "images":
             label_name = "LABELS" if parts[at].isupper() else "labels"
             names = dict.fromkeys((label_name, label_name.capitalize()))

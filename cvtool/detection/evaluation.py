@@ -23,6 +23,7 @@ from cvtool.detection.metrics import (
 )
 from cvtool.errors import CvtoolError, DatasetError, few
 from cvtool.pictures.drawing import draw_boxes
+from cvtool.pictures.naming import part_of_name
 from cvtool.pictures.reading import read_picture
 from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file, write_json, write_picture
@@ -214,7 +215,7 @@ def save_evaluation(
         for old in worst.glob("[0-9][0-9]-*.jpg"):
             old.unlink()
     for rank, errors in enumerate(evaluation.worst, 1):
-        stem = evaluation.dataset.examples[errors.index].path.stem
+        stem = part_of_name(evaluation.dataset.examples[errors.index].path.stem)
         pixels = draw_comparison(evaluation, errors.index)
         write_picture(worst / f"{rank:02}-{stem}.jpg", pixels, overwrite=overwrite)
     return written + ([worst] if evaluation.worst else [])

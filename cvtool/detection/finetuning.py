@@ -171,14 +171,16 @@ def train_phase(training, network, phase, say):
     for start, end, augmentation in parts:
         if done >= end:
             continue
+        if patience.stopped:
+            break
         if done == start > phase.start:
             # Keras ends each `fit` with the averaged weights; a run resumed here does likewise.
             keep_average(network)
         batches = training_batches(training, done, augmentation)
         fit(network, batches, done, end, [StopOnNaN(), checkpoint, progress, patience])
         done = end
-        if patience.stopped:
-            return words_of_stopping(folder)
+    if patience.stopped:
+        return words_of_stopping(folder)
     keep_average(network)
     return None
 

@@ -179,7 +179,9 @@ def _free_network(preset: Preset, model: str | Path) -> tuple[tuple[str, ...], k
         return ("content", "style"), instant_style(preset)
     network = load_network(model).model
     # Cutting maps to fit is left out: sides are multiples of what the network halves them by.
-    if preset.task == "segment" and preset.architecture.get("padding", "same") == "same":
+    # A network of the user's own stays as it is.
+    ours = preset.task == "segment" and "own" not in preset.architecture
+    if ours and preset.architecture.get("padding", "same") == "same":
         from cvtool.segmentation.unet import aligned_copy
 
         network = aligned_copy(network, len(preset.classes), preset.architecture)

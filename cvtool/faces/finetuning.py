@@ -176,7 +176,8 @@ def train_phase(training, network, phase, say):
         patience = StopWithoutGain(folder, settings.patience)
         callbacks = [SeedEachEpoch(settings.seed), StopOnNaN(), checkpoint]
         callbacks += [Progress(chosen["epochs"]), patience]
-        fit(network, training_batches(training, done), done, phase.end, callbacks)
+        if not patience.stopped:
+            fit(network, training_batches(training, done), done, phase.end, callbacks)
         if patience.stopped:
             return words_of_stopping(folder)
     keep_average(network)

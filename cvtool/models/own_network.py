@@ -218,15 +218,30 @@ def wrapped(network: Callable, wrapping: Wrapping, pixels):
     return x
 
 
-def last_activation(network: keras.Model) -> str:
-    """What a network's outputs are: "softmax", "sigmoid" or "logits"."""
+def last_activation(network: keras.Model) -> str | None:
+    """What a network's outputs are: "softmax", "sigmoid" or "logits".
+
+    None where its last layer has no activation, as one that enlarges or averages what came before.
+    """
+    import keras
+
     layer = network.layers[-1]
     if getattr(layer, "layers", None):
         return last_activation(layer)
-    kind = getattr(getattr(layer, "activation", None), "__name__", "")
-    # The layer Softmax has no activation, it is one.
-    kind = kind or type(layer).__name__.lower()
-    return kind if kind in ("softmax", "sigmoid") else "logits"
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    kind = getattr(getattr(layer, "activation", None), "__name__", None)
+    return kind if kind in ("softmax", "sigmoid", None) else "logits"
+
+
+def kind_on_noise(network: Callable, taken: tuple) -> str:
+    """As `last_activation`, by the outputs of a network that takes pictures of that shape."""
+    import numpy as np
+    from keras import ops
+
+    sides = [side or USUAL_SIZE["classify"] for side in taken[1:3]]
+    noise = np.random.default_rng(0).random((2, *sides, 3), np.float32)
+    return kind_of_outputs(ops.convert_to_numpy(network(noise)))
 
 
 def kind_of_outputs(outputs) -> str:
@@ -244,12 +259,15 @@ def _keras(path: Path):
             f"{path}: has {len(network.inputs)} inputs and {len(network.outputs)} outputs; "
             "a classifier or segmenter has one of each"
         )
-    shapes = network.inputs[0].shape, network.outputs[0].shape
-    return network, shapes, last_activation(network)
+    taken, given = network.inputs[0].shape, network.outputs[0].shape
+    kind = last_activation(network)
+    if kind is None:
+        # Of another shape, `check_shapes` says what is wrong.
+        kind = kind_on_noise(network, taken) if len(taken) == 4 and taken[-1] == 3 else "logits"
+    return network, (taken, given), kind
 
 
 def _signature(path: Path):
-    import numpy as np
 
     function = load_signature(path)
     inputs, outputs = function.structured_input_signature[1], function.structured_outputs
@@ -269,9 +287,7 @@ def _signature(path: Path):
     shapes = tuple(taken.shape), tuple(outputs[output].shape)
     if len(taken.shape) != 4:
         return network, shapes, "logits"
-    sides = [side or USUAL_SIZE["classify"] for side in taken.shape[1:3]]
-    noise = np.random.default_rng(0).random((2, *sides, 3), np.float32)
-    return network, shapes, kind_of_outputs(network(noise).numpy())
+    return network, shapes, kind_on_noise(network, taken.shape)
 
 
 def _check_litert(litert: Path, network: Callable, wrapping: Wrapping, size: int) -> None:

@@ -45,7 +45,8 @@ def scale_to_bytes(values: np.ndarray) -> np.ndarray:
     """
     if values.dtype == np.uint8:
         return values
-    if values.dtype == np.uint16:
+    # Of either byte order.
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         # v / 257 rounded, in integers: 65535 = 255 * 257.
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     numbers = values.astype(np.float64)

@@ -7,6 +7,9 @@ from pathlib import Path, PurePath
 from cvtool.pictures.contents import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from cvtool.pictures.writing import WRITABLE_SUFFIXES
 
+# Bytes; a name has 255 at most, also while its file is being written under a longer one.
+_ROOM = 150
+
 
 class OutputNames:
     """Gives every picture of a stream an output path of its own."""
@@ -35,6 +38,11 @@ class OutputNames:
         self._numbers[wanted] = number
         self._numbers.setdefault(_key(below.with_name(name)), 1)
         return Path(below.with_name(name + suffix))
+
+
+def part_of_name(text: str) -> str:
+    """As much of a text as there is room for in the name of a file, with a number and an ending."""
+    return text.encode()[:_ROOM].decode(errors="ignore")
 
 
 def _key(path: PurePath) -> int:

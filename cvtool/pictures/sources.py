@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -19,6 +20,9 @@ from cvtool.pictures.loading import Limits, Loaded, loading_job
 from cvtool.pictures.naming import OutputNames
 from cvtool.pictures.reading import MAX_PIXELS
 from cvtool.pictures.urls import URL_MAX_BYTES, URL_TIMEOUT, output_name
+
+# Pictures decoded ahead of whoever works on them.
+READ_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def read_pictures(
     on_error: Callable[[CvtoolError], None] | None = None,
     max_pixels: int = MAX_PIXELS,
     every: int = 1,
-    read_ahead: int = 4,
+    read_ahead: int = READ_AHEAD,
     url_timeout: float = URL_TIMEOUT,
     url_max_bytes: int = URL_MAX_BYTES,
 ) -> Iterator[Picture]:
@@ -77,9 +81,18 @@ def read_pictures(
     if every < 1 or read_ahead < 0:
         raise ValueError(f"every ({every}) must be at least 1, read_ahead ({read_ahead}) 0")
     limits = Limits(max_pixels, every, url_timeout, url_max_bytes)
+    found = find([sources] if isinstance(sources, str | Path) else sources)
+    return _stream(found, limits, on_error, read_ahead)
+
+
+def _stream(
+    found: Iterator[Found | CvtoolError],
+    limits: Limits,
+    on_error: Callable[[CvtoolError], None] | None,
+    read_ahead: int,
+) -> Iterator[Picture]:
     names = OutputNames()
     work = WorkAhead(read_ahead)
-    found = find([sources] if isinstance(sources, str | Path) else sources)
     waiting: deque[Future] = deque()
     try:
         while True:
@@ -112,8 +125,11 @@ def read_each(
     Raises:
         PictureError: where `on_error` is None.
     """
+    # As they stand: a folder's name, or a number, stands for nothing else here.
+    files = (Found("picture", os.fspath(path), PurePath(Path(path).name)) for path in paths)
+    limits = Limits(MAX_PIXELS, 1, URL_TIMEOUT, URL_MAX_BYTES)
     position = 0
-    for picture in read_pictures(paths, on_error=on_error):
+    for picture in _stream(files, limits, on_error, READ_AHEAD):
         # In order, so whatever lies between was left out.
         while str(paths[position]) != picture.name:
             position += 1

@@ -19,6 +19,7 @@ from cvtool.datasets.masked_layout import read_masked
 from cvtool.datasets.remarks import Remark
 from cvtool.datasets.scored_part import scored_part, split_of
 from cvtool.errors import CvtoolError, DatasetError, few
+from cvtool.pictures.naming import part_of_name
 from cvtool.pictures.reading import read_picture
 from cvtool.pictures.sources import read_each
 from cvtool.pictures.writing import whole_file, write_json, write_picture
@@ -260,5 +261,6 @@ def save_evaluation(
         masks = [mask_of(dataset, example, pixels.shape[:2]), mistake.predicted]
         side = min(_LONGEST_SHOWN, max(pixels.shape[:2]))
         shown = side_by_side(pixels, masks, dataset.classes, side)
-        write_picture(worst / f"{rank:02}-{example.path.stem}.jpg", shown, overwrite=overwrite)
+        name = f"{rank:02}-{part_of_name(example.path.stem)}.jpg"
+        write_picture(worst / name, shown, overwrite=overwrite)
     return written + ([worst] if evaluation.worst else [])

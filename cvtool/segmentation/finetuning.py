@@ -174,7 +174,8 @@ def train_phase(training, network, phase, say):
         checkpoint.total_epochs = chosen["epochs"]
         patience = StopWithoutGain(folder, settings.patience)
         callbacks = [StopOnNaN(), checkpoint, Progress(chosen["epochs"]), patience]
-        fit(network, training_batches(training, done), done, phase.end, callbacks)
+        if not patience.stopped:
+            fit(network, training_batches(training, done), done, phase.end, callbacks)
         if patience.stopped:
             return words_of_stopping(folder)
     keep_average(network)

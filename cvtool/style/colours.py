@@ -51,7 +51,7 @@ def match_histogram(style, content):
     """
     flat = style.reshape(-1, 3).astype(np.float64)
     aim = content.reshape(-1, 3).astype(np.float64)
-    matrix = _root(np.cov(aim.T)) @ _root(np.cov(flat.T), inverse=True)
+    matrix = _root(np.cov(aim.T, ddof=0)) @ _root(np.cov(flat.T, ddof=0), inverse=True)
     moved = (flat - flat.mean(0)) @ matrix.T + aim.mean(0)
     return to_bytes(moved).reshape(style.shape)
 

@@ -44,6 +44,17 @@ def scale_sizes(height, width, longer_side):
     return sizes
 
 
+def optimised_sizes(height, width, longer_side):
+    """The sizes, with the margin, at which a picture is optimised, coarsest first.
+
+    Args, Raises: as for `scale_sizes`.
+    Returns:
+        list of (height, width); the last is the result's with `MARGIN` on each side.
+    """
+    extended_size = [side + 2 * MARGIN for side in scale_sizes(height, width, longer_side)[-1]]
+    return scale_sizes(*extended_size, max(extended_size))
+
+
 def scaled(height, width, longer_side):
     """(height, width) of a picture with that longer side, each 1 or more."""
     factor = longer_side / max(height, width)

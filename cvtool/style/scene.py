@@ -16,6 +16,8 @@ NOISE, MOVED = 5, 12
 FOLLOWED, LOST = 10, 30
 # The side of a picture that movements are looked for in, pixels; they are scaled to the frame.
 FLOW_SIDE = 384
+# OpenCV's search crashes on lower or narrower ones.
+SHORTEST_FLOW_SIDE = 32
 
 
 class Scene:
@@ -119,7 +121,7 @@ def movement(frame, before):
     """
     height, width = frame.shape[:2]
     scale = min(1.0, FLOW_SIDE / max(height, width))
-    sides = max(16, round(width * scale)), max(16, round(height * scale))
+    sides = tuple(max(SHORTEST_FLOW_SIDE, round(side * scale)) for side in (width, height))
     grey = [
         cv2.resize(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), sides, interpolation=cv2.INTER_AREA)
         for p in (frame, before)

@@ -15,6 +15,7 @@ from cvtool.style.masks import masked
 from cvtool.style.scales import (
     extended,
     iterations_of,
+    optimised_sizes,
     resized,
     scale_sizes,
     scaled,
@@ -111,13 +112,13 @@ def transfer(
     import_tensorflow()
     from cvtool.style import minimising
 
+    sizes = optimised_sizes(*content.shape[:2], settings.size)
     size = scale_sizes(*content.shape[:2], settings.size)[-1]
     content = extended(resized(content, size))
     if mask is not None:
         mask = extended(np.clip(resized(mask.astype(np.float32), size), 0, 1))
     if start is not None:
         start = extended(resized(start, size))
-    sizes = scale_sizes(*content.shape[:2], max(content.shape))
     source, painted = recoloured(content, styles, settings.keep_colours)
     whole = build_objective(settings, source, network)
     minimise = {"lbfgs": minimising.lbfgs, "adam": minimising.adam}[settings.optimizer]

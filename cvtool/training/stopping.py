@@ -40,14 +40,20 @@ class StopWithoutGain(keras.callbacks.Callback):
     Args:
         folder: run folder, see `Checkpoint`, which must come before in the list.
         patience: epochs; 0 never stops.
+    Attributes:
+        stopped: the training is over; true from the start where a resumed one was already.
     """
 
     def __init__(self, folder, patience):
         super().__init__()
         self.folder, self.patience = folder, patience
-        self.stopped = False
+        # A run may have been killed between its last epoch and its report.
+        self.stopped = self._is_over(read_state(folder)["epoch"])
 
     def on_epoch_end(self, epoch, logs=None):
-        best = read_state(self.folder)["best_epoch"]
-        if self.patience and best is not None and epoch + 1 - best >= self.patience:
+        if self._is_over(epoch + 1):
             self.model.stop_training = self.stopped = True
+
+    def _is_over(self, epochs):
+        best = read_state(self.folder)["best_epoch"]
+        return bool(self.patience) and best is not None and epochs - best >= self.patience

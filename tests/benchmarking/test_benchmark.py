@@ -4,13 +4,15 @@ import json
 import shutil
 import statistics
 
+import numpy as np
 import pytest
 
 from colour_unet import SIZE, colour_model
 from cvtool.benchmarking import child, engines
 from cvtool.benchmarking.benchmark import Measurement, benchmark, mark_fastest
 from cvtool.benchmarking.child import WorkError, how_it_ended, run_child
-from cvtool.errors import ModelError, OptionError
+from cvtool.errors import CvtoolError, ModelError, OptionError
+from cvtool.pictures.writing import write_picture
 
 
 def test_a_model_in_two_engines():
@@ -141,3 +143,16 @@ def test_memory_is_that_of_this_process_alone():
     block[::4096] = b"x" * len(block[::4096])
     assert peak_memory() >= before
     assert peak_memory() > 200_000_000 and len(block)
+
+
+def test_pictures_that_cannot_be_read_are_named_and_the_rest_serve(tmp_path):
+    from cvtool.benchmarking.preparing import prepare
+
+    write_picture(tmp_path / "good.png", np.zeros((40, 50, 3), np.uint8))
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    bad, good = (str(tmp_path / f"{name}.png") for name in ("bad", "good"))
+    arguments = dict(folder=str(tmp_path), model=str(colour_model()), size=32, batches=[1])
+    found = prepare(**arguments, formats=[], pictures=[bad, good])
+    assert len(found["problems"]) == 1 and "bad.png" in found["problems"][0]
+    with pytest.raises(CvtoolError, match="bad.png: "):
+        prepare(**arguments, formats=[], pictures=[bad])

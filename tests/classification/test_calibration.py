@@ -90,3 +90,8 @@ def test_a_few_pictures_that_are_all_right_do_not_make_the_scores_certain(severa
     assert 0.9 < activate(logits / temperature, several).max() < 0.99
     kernel = network.get_layer(LOGITS).get_weights()[0]
     np.testing.assert_allclose(kernel, before / temperature, rtol=1e-5)
+
+
+def test_without_a_label_the_scores_stay_as_they_are():
+    logits = np.random.default_rng(0).normal(0, 1, (5, 3))
+    assert best_temperature(logits, np.full((5, 3), np.nan), True) == 1

@@ -29,6 +29,7 @@ def asked(monkeypatch):
                 "size": arguments["size"] or 256,
                 "inputs": ["pixels"],
                 "files": dict.fromkeys(arguments["formats"], path),
+                "problems": [f"{name}: damaged" for name in arguments["pictures"] if name == "bad"],
             }
         if arguments["engine"] == "openvino":
             raise WorkError("its process was ended by SIGSEGV")
@@ -101,3 +102,10 @@ def test_wrong_usage_is_one_line(run, asked, options, message):
     result = run("benchmark", "everyday", *options)
     assert result.exit_code == 2 and asked == []
     assert message in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_pictures_that_cannot_be_read_are_named_once_and_the_rest_measured(run, asked):
+    result = run("benchmark", "a", "b", "--pictures", "bad", "--pictures", "good", "--json")
+    assert result.exit_code == 1
+    assert [found["model"] for found in json.loads(result.stdout)] == ["a", "b"]
+    assert result.stderr.count("bad: damaged") == 1

@@ -6,6 +6,7 @@ import pytest
 import skimage.data
 
 from cvtool.detection.detector import Detection, Detector
+from cvtool.errors import OutputError
 from cvtool.pictures.writing import write_picture
 
 CAT = [40, 20, 300, 260]
@@ -88,3 +89,34 @@ def test_a_picture_of_another_size_than_stated_is_refused(run, dataset):
     write_picture(folder / "a.png", skimage.data.chelsea()[:100], overwrite=True)
     result = run("evaluate", "everyday", folder)
     assert result.exit_code == 1 and "a.png has 451 x 100" in result.stderr
+
+
+def test_why_not_one_picture_can_be_used_is_said(run, dataset):
+    folder = dataset("cat")
+    for path in folder.glob("*.png"):
+        path.write_bytes(path.read_bytes()[:-60])
+    result = run("evaluate", "everyday", folder)
+    assert result.exit_code == 1 and "not one of" in result.stderr
+    assert "a.png: the file is cut off" in result.stderr.splitlines()[-2]
+
+
+def test_scores_are_printed_even_where_their_files_cannot_be_written(
+    run, dataset, sees_a_cat, monkeypatch
+):
+    def full(*_, **__):
+        raise OutputError("evaluation/evaluation.json: no space left")
+
+    monkeypatch.setattr("cvtool.detection.evaluation.save_evaluation", full)
+    result = run("evaluate", "everyday", dataset("cat"), "--json")
+    assert result.exit_code == 1 and json.loads(result.stdout)["mAP50"] is not None
+    assert "no space left" in result.stderr
+
+
+def test_the_longest_names_have_room_among_the_worst(run, dataset, sees_a_cat, tmp_path):
+    folder, name = dataset("sofa"), "\u00e9" * 120
+    (folder / "a.png").rename(folder / f"{name}.png")
+    boxes = folder / "boxes.json"
+    boxes.write_text(boxes.read_text().replace("a.png", f"{name}.png"))
+    result = run("evaluate", "everyday", folder)
+    assert result.exit_code == 0, result.stderr
+    assert any((tmp_path / "evaluation" / "worst").iterdir())

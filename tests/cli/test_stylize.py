@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -666,3 +667,13 @@ def test_masks_need_not_have_the_same_size_but_the_same_shape(stylize, tmp_path)
     write_picture(tmp_path / "mask.png", mask)
     more = ("--mask", "mask.png", "--out", "x.png")
     assert stylize("photo.png", "painting.png", *more, iterations=1).exit_code == 0
+
+
+def test_with_its_margin_a_picture_may_have_a_scale_more(stylize, tmp_path, monkeypatch):
+    """Of which the bar of a terminal has to know."""
+    terminal = SimpleNamespace(stderr=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("cvtool.cli.stylize_report.sys", terminal)
+    write_picture(tmp_path / "square.png", resized(PHOTO, (50, 50)))
+    result = stylize("square.png", "painting.png", "--out", "a.png", size=250, iterations=2)
+    assert result.exit_code == 0, result.stderr
+    assert read_picture(tmp_path / "a.png").shape == (250, 250, 3)

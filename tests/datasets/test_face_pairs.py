@@ -1,8 +1,11 @@
 """Lists of pairs: LFW's formats, CSV, and what is wrong with them."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 
-from cvtool.datasets.face_pairs import FacePair, read_pairs
+from cvtool.datasets.face_pairs import FacePair, FacePairs, read_pairs, some_of
 from cvtool.errors import DatasetError
 
 
@@ -104,3 +107,16 @@ def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "pairs.csv").write_text("a,b,1\na,c,0\n")
     with pytest.raises(DatasetError, match="no such folder of pictures"):
         read_pairs(tmp_path / "pairs.csv", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 5, 7, 8, 99])
+def test_some_of_the_pairs_are_of_both_kinds_and_spread(limit):
+    files = [Path(f"{n}.jpg") for n in range(9)]
+    data = FacePairs(
+        tuple(FacePair(a, b, n % 2 == 0) for n, (a, b) in enumerate(pairwise(files))), 1
+    )
+    chosen = some_of(data, limit).pairs
+    assert len(chosen) == min(max(limit, 2), 8) == len(set(chosen))
+    assert abs(sum(pair.same for pair in chosen) - len(chosen) / 2) < 1
+    assert [p for p in data.pairs if p in chosen] == list(chosen)
+    assert limit < 4 or {data.pairs[0], data.pairs[-1]} <= set(chosen)

@@ -128,3 +128,8 @@ def test_missing_file_and_folder(tmp_path):
         read_label_table(tmp_path / "absent.csv")
     with pytest.raises(DatasetError, match="a folder; name the CSV"):
         read_label_table(tmp_path)
+
+
+def test_a_cell_that_no_csv_may_have_is_one_line(write):
+    with pytest.raises(DatasetError, match="line 1: not CSV .*field larger"):
+        read_label_table(write("a" * 200_000 + ",b\n"))

@@ -271,3 +271,10 @@ def test_a_broken_description_is_named_whatever_else_is_there(tmp_path):
     assert recognise(tmp_path) == "YOLO"
     with pytest.raises(DatasetError, match=r"data\.yaml: not valid YAML"):
         read_boxed(tmp_path)
+
+
+def test_a_set_may_be_named_from_inside_its_folder(tmp_path, monkeypatch):
+    ultralytics(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in ("data.yaml", "."):
+        assert boxes_of(read_boxed(name))["a.jpg"][0] == HALF_BOX

@@ -16,6 +16,7 @@ from cvtool.exporting.agreement import compare
 from cvtool.exporting.describing import describe
 from cvtool.exporting.source import load_source
 from cvtool.exporting.views import network_inputs, network_views, sample_pictures
+from cvtool.models.own_network import import_own
 from cvtool.models.presets import find_model
 from cvtool.style.fast import FastStylizer
 from cvtool.style.vgg_small import vgg_small
@@ -120,3 +121,13 @@ def test_sizes_that_are_too_small():
     with pytest.raises(OptionError, match="size 8 is under 16"):
         load_source(colour_model(), size=8)
     assert load_source(colour_model()).size == SIZE
+
+
+def test_a_segmenter_of_the_users_own_stays_as_it_is(tmp_path):
+    pixels = keras.Input((32, 32, 3))
+    keras.Model(pixels, keras.layers.Conv2D(2, 1, activation="softmax")(pixels)).save(
+        tmp_path / "own.keras"
+    )
+    import_own(tmp_path / "own.keras", tmp_path / "own", name="own", classes=["no", "yes"])
+    source = load_source(tmp_path / "own")
+    assert source.shape == (1, 32, 32, 3) and described(source)["classes"] == ["no", "yes"]

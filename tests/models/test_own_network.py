@@ -161,3 +161,22 @@ def test_one_output_is_the_second_of_two_classes(output, expected):
     pixels = np.full((1, 1), 0.25, np.float32)
     outputs = np.asarray(wrapped(lambda x: x, wrapping, pixels))[0]
     np.testing.assert_allclose(outputs, [1 - expected, expected], atol=1e-4)
+
+
+def test_what_the_numbers_are_is_seen_behind_a_layer_without_an_activation(tmp_path):
+    """Probabilities that are averaged or enlarged stay probabilities; logits stay logits."""
+    import keras
+    from keras import layers
+
+    pixels = keras.Input((16, 16, 3))
+    parts = [classifying("softmax")(pixels), classifying("softmax")(pixels)]
+    enlarged = layers.UpSampling2D()(layers.Conv2D(1, 2, strides=2, activation="sigmoid")(pixels))
+    averaged = layers.Average()(parts)
+    plain = layers.Reshape((3,))(classifying()(pixels))
+    outputs = {"softmax": averaged, "sigmoid": enlarged, "logits": plain}
+    for kind, output in outputs.items():
+        keras.Model(pixels, output).save(tmp_path / "own.keras")
+        classes = ["no", "yes"] if kind == "sigmoid" else ["a", "b", "c"]
+        folder = tmp_path / kind
+        import_own(tmp_path / "own.keras", folder, name="own", classes=classes)
+        assert read_model_folder(folder).architecture["own"]["output"] == kind

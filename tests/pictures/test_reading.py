@@ -156,6 +156,8 @@ def test_cmyk_becomes_rgb():
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
 def test_sixteen_bits_are_scaled_not_clipped(file_format):
     values = np.array([[0, 257, 32768, 65535]], dtype=np.uint16)
+    assert (scale_to_bytes(values.astype(">u2")) == scale_to_bytes(values)).all()
+    assert scale_to_bytes(np.array([199], dtype=">u2")) == 1
     pixels = read_picture(encode(Image.fromarray(values), file_format))
     assert pixels[0, :, 0].tolist() == [0, 1, 128, 255]
 

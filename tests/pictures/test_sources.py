@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cvtool.errors import CvtoolError, SourceError
-from cvtool.pictures.sources import count_pictures, read_pictures
+from cvtool.pictures.sources import count_pictures, read_each, read_pictures
 from cvtool.pictures.writing import write_picture
 
 
@@ -192,3 +192,20 @@ def test_a_missing_webcam_is_a_source_error():
 def test_an_empty_name_is_named_as_such(name):
     with pytest.raises(SourceError, match="an empty name"):
         names([name])
+
+
+def test_a_list_of_files_is_taken_as_it_stands(tmp_path, monkeypatch):
+    """Nothing in it stands for several pictures, or for a webcam."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.zeros((4, 5, 3), np.uint8)
+    write_picture(tmp_path / "folder" / "a.png", pixels)
+    for name in ("[1].png", "last.png"):
+        write_picture(tmp_path / name, pixels)
+    (tmp_path / "list.txt").write_text("last.png")
+    problems = []
+    names = ["folder", "7", "[1].png", "list.txt", "gone.png", "last.png"]
+    found = list(read_each(names, on_error=problems.append))
+    assert [(at, picture.name) for at, picture in found] == [(2, "[1].png"), (5, "last.png")]
+    assert [str(problem).split(":")[0] for problem in problems] == [
+        *("folder", "7", "list.txt", "gone.png")
+    ]

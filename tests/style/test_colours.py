@@ -49,3 +49,10 @@ def test_plain_and_grey_pictures_have_no_spread_and_stay_finite(level):
     assert np.abs(match_histogram(plain, CONTENT).mean((0, 1)) - CONTENT.mean((0, 1))).max() < 1
     assert (match_histogram(STYLE, plain).std() < 3).all()
     assert grey_like(plain, CONTENT).std() == 0
+
+
+def test_a_picture_of_one_pixel_has_colours_too():
+    content = np.random.default_rng(0).integers(0, 256, (5, 6, 3)).astype(np.uint8)
+    one = match_histogram(np.full((1, 1, 3), 7, np.uint8), content)
+    np.testing.assert_allclose(one[0, 0], content.reshape(-1, 3).mean(0), atol=0.5)
+    assert match_histogram(content, content[:1, :1]).shape == content.shape

@@ -104,3 +104,11 @@ def test_nothing_is_followed_that_came_into_sight_or_into_a_new_scene():
     np.testing.assert_array_equal(cut.follow(one, one), one)
     small = one[:40]
     np.testing.assert_array_equal(cut.follow(small, small), small)
+
+
+@pytest.mark.parametrize("shape", [(20, 300), (100, 16), (31, 100), (60, 960)])
+def test_movement_in_long_and_narrow_frames(shape):
+    photo = texture(*shape)
+    maps = movement(photo, photo)
+    rows, columns = np.indices(shape)
+    assert maps.shape == (*shape, 2) and np.abs(maps - np.stack([columns, rows], -1)).max() < 1

@@ -95,3 +95,9 @@ def test_without_a_score_it_goes_on(tmp_path):
     stop.set_model(Stopped())
     stop.on_epoch_end(9)
     assert not stop.stopped and not stop.model.stop_training
+
+
+def test_one_that_had_stopped_is_over_when_it_is_resumed(tmp_path):
+    write_state(tmp_path, {"epoch": 5, "best": 0.5, "best_epoch": 3})
+    assert StopWithoutGain(tmp_path, 2).stopped
+    assert not StopWithoutGain(tmp_path, 3).stopped and not StopWithoutGain(tmp_path, 0).stopped

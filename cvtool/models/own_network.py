@@ -262,7 +262,7 @@ def _keras(path: Path):
     taken, given = network.inputs[0].shape, network.outputs[0].shape
     kind = last_activation(network)
     if kind is None:
-        # Of another shape, `check_shapes` says what is wrong.
+        # Of another shape, `wrapping_of` says what is wrong.
         kind = kind_on_noise(network, taken) if len(taken) == 4 and taken[-1] == 3 else "logits"
     return network, (taken, given), kind
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cvtool.cli import console
-from cvtool.training.faults import check_commands
 
 # Faults that are named one by one; the rest is counted.
 SHOWN = 10
@@ -25,6 +24,9 @@ def complain_of_faults(
         console.complain(fault)
     more = len(faults) - SHOWN
     if more > 0:
+        # At a command's start it would cost the help its speed.
+        from cvtool.training.faults import check_commands
+
         faults_are = "1 more fault" if more == 1 else f"{more:,} more faults"
         (command,) = check_commands(dataset, None, {"--pictures": pictures})
         console.complain(f"{dataset}: {faults_are}; {command} shows all")

@@ -8,7 +8,7 @@ from cvtool.pictures.contents import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from cvtool.pictures.writing import WRITABLE_SUFFIXES
 
 # Bytes; a name has 255 at most, also while its file is being written under a longer one.
-_ROOM = 150
+_ROOM = 120
 
 
 class OutputNames:
